@@ -1,0 +1,58 @@
+/* kernels.h: the innermost loops, one table per instruction set. Not installed.
+ *
+ * Kernels know nothing: raw pointers and counts; no tensors, allocation, errors or threads. One source
+ * (the *.inc files, in GNU vector types) is compiled once per instruction set by kernels_portable.c,
+ * kernels_avx2.c, kernels_avx512.c and kernels_neon.c; each of these exports its table and nothing else.
+ * cpu.c picks the best table that processor and operating system support, or TENREC_ISA's.
+ *
+ * Unless a line says otherwise arrays are unit-stride, need no alignment, and an output may be the very
+ * same array as an input. The portable table is the specification.                                     */
+#ifndef TENREC_KERNELS_H
+#define TENREC_KERNELS_H
+
+#include "tensor/compute.h"
+
+/* Entries for one floating type; `real` is float or double. The two tables of an instruction set come
+ * from the same source, included twice. */
+#define TRI_KERNEL_ENTRIES(real)                                                                           \
+    void (*unary[TRI_UNARY_COUNT])(int64_t n, real *y, const real *x, const double *p);                    \
+    void (*binary[TRI_BINARY_COUNT])(int64_t n, real *z, const real *a, const real *b);                    \
+    void (*compare[TRI_COMPARE_COUNT])(int64_t n, uint8_t *z, const real *a, const real *b);               \
+    /* one piece of a reduction: fixed lanes, fixed tree */                                                \
+    real (*sum)(int64_t n, const real *x);                                                                 \
+    real (*max)(int64_t n, const real *x); /* n > 0; NaN wins */                                           \
+    real (*min)(int64_t n, const real *x);                                                                 \
+    /* y = exp(x - shift), returns the sum of y: the two steps of softmax in one pass */                   \
+    real (*exp_sum)(int64_t n, real *y, const real *x, real shift);                                        \
+    /* Philox: fills n values from block `block` on (see tr_rng) */                                        \
+    void (*uniform)(int64_t n, real *y, uint64_t seed, uint64_t stream, uint64_t block);                   \
+    void (*normal)(int64_t n, real *y, uint64_t seed, uint64_t stream, uint64_t block);                    \
+    void (*adam)(int64_t n, real *w, real *m, real *v, const real *g, const tri_adam *a);                  \
+    /* Register block of the matrix product: c[mr][nr] (row stride ldc) = or += sum_k a[k][mr] b[k][nr],   \
+     * a and b packed by k, b 64-byte aligned. */                                                          \
+    int gemm_mr, gemm_nr;                                                                                  \
+    void (*gemm)(int64_t k, const real *a, const real *b, real *c, int64_t ldc, bool accumulate);
+
+typedef struct tri_kernels_f32 {
+    TRI_KERNEL_ENTRIES(float)
+} tri_kernels_f32;
+
+typedef struct tri_kernels_f64 {
+    TRI_KERNEL_ENTRIES(double)
+} tri_kernels_f64;
+
+typedef struct tri_kernels {
+    const char     *isa;
+    tri_kernels_f32 f32;
+    tri_kernels_f64 f64;
+} tri_kernels;
+
+extern const tri_kernels tri_kernels_portable;
+extern const tri_kernels tri_kernels_avx2;   /* only on x86-64 */
+extern const tri_kernels tri_kernels_avx512; /* only on x86-64 */
+extern const tri_kernels tri_kernels_neon;   /* only on AArch64 */
+
+/* The table in use. */
+const tri_kernels *tri_kernel_table(void);
+
+#endif
