@@ -16,6 +16,8 @@
 typedef struct tri_thread {
     tr_scope       *scope;     /* the innermost open scope */
     bool            no_record; /* autograd: operations do not append to the tape */
+    bool            anomaly;   /* autograd: results are searched for NaN and Inf */
+    const char     *module_path; /* nn: the module being applied, for messages; or NULL */
     struct tr_node *tape;      /* autograd: the newest node; a scope cuts it back when it closes */
     uint64_t        counter;   /* autograd: number of nodes ever recorded by this thread */
     int             threads;   /* 0: the default */
@@ -56,6 +58,9 @@ bool tri_mul_size(int64_t a, int64_t b, int64_t *product);
 /* --- Tensors ------------------------------------------------------------------------------------- */
 
 enum { TRI_ALIVE = 0x7E24EC01, TRI_CLOSED = 0x7E24DEAD };
+
+/* A zeroed handle in the innermost scope, without storage. */
+tr_tensor *tri_handle_new(void);
 
 /* Uninitialised values in fresh storage, row-major. */
 tr_tensor *tri_new(tr_dtype dtype, tr_shape shape);
