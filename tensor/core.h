@@ -57,6 +57,9 @@ bool tri_mul_size(int64_t a, int64_t b, int64_t *product);
 
 enum { TRI_ALIVE = 0x7E24EC01, TRI_CLOSED = 0x7E24DEAD };
 
+/* A zeroed handle in the innermost scope, without storage. */
+tr_tensor *tri_handle_new(void);
+
 /* Uninitialised values in fresh storage, row-major. */
 tr_tensor *tri_new(tr_dtype dtype, tr_shape shape);
 

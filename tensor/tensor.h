@@ -71,6 +71,7 @@ typedef struct tr_tensor {
     struct tri_storage *storage; /* the memory, shared by all views of it */
     struct tr_node     *node;    /* how it was computed; NULL for leaves and constants */
     struct tr_tensor   *grad;    /* of a parameter: the sum of gradients since the last step, or NULL */
+    struct tr_tensor   *grad_slot; /* of a parameter: the handle that grad points to when it is set */
     struct tr_tensor   *next_in_scope;
 } tr_tensor;
 

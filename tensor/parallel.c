@@ -1,0 +1,50 @@
+/* parallel.c: the one place where threads are used. Work is cut into pieces that depend on its size
+ * only, so results are the same bits for any number of threads.                                  */
+#include "tensor/core.h"
+
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+enum { MAX_THREADS = 256 };
+
+tr_status tr_set_threads(int threads)
+{
+    if (threads < 1 || threads > MAX_THREADS)
+        return tr_fail(TR_ERR_VALUE, "set_threads: %d is not in 1 .. %d", threads, MAX_THREADS);
+    tri_this_thread()->threads = threads;
+    return TR_OK;
+}
+
+int tr_threads(void)
+{
+#ifdef _OPENMP
+    const int chosen = tri_this_thread()->threads;
+    return chosen > 0 ? chosen : omp_get_max_threads();
+#else
+    return 1;
+#endif
+}
+
+void tri_parallel_for(int64_t n, int64_t grain, void (*body)(void *context, int64_t begin, int64_t end),
+                      void *context)
+{
+    if (n <= 0) return;
+    const int64_t pieces = (n - 1) / grain + 1;
+#ifdef _OPENMP
+    int threads = tr_threads();
+    if (threads > pieces) threads = (int)pieces;
+    if (threads > 1 && !omp_in_parallel()) {
+#pragma omp parallel for num_threads(threads) schedule(static)
+        for (int64_t piece = 0; piece < pieces; piece++) {
+            const int64_t begin = piece * grain;
+            body(context, begin, begin + grain < n ? begin + grain : n);
+        }
+        return;
+    }
+#endif
+    for (int64_t piece = 0; piece < pieces; piece++) {
+        const int64_t begin = piece * grain;
+        body(context, begin, begin + grain < n ? begin + grain : n);
+    }
+}
