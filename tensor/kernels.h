@@ -58,4 +58,10 @@ extern const tri_kernels tri_kernels_neon;   /* only on AArch64 */
 /* The table in use. */
 const tri_kernels *tri_kernel_table(void);
 
+/* The table of that name where this machine can run it, else NULL. */
+const tri_kernels *tri_kernel_table_named(const char *isa);
+
+/* NULL, or what is wrong with TENREC_ISA (the best table is then in use). */
+const char *tri_isa_environment_error(void);
+
 #endif
