@@ -16,6 +16,8 @@
 typedef struct tri_thread {
     tr_scope       *scope;     /* the innermost open scope */
     bool            no_record; /* autograd: operations do not append to the tape */
+    bool            anomaly;   /* autograd: results are searched for NaN and Inf */
+    const char     *module_path; /* nn: the module being applied, for messages; or NULL */
     struct tr_node *tape;      /* autograd: the newest node; a scope cuts it back when it closes */
     uint64_t        counter;   /* autograd: number of nodes ever recorded by this thread */
     int             threads;   /* 0: the default */

@@ -1,0 +1,36 @@
+/* tape.h: a recorded call, and what apply.c, engine.c and the operations share. Not installed. */
+#ifndef TENREC_TAPE_H
+#define TENREC_TAPE_H
+
+#include "autograd/autograd.h"
+#include "tensor/compute.h"
+
+/* A recorded call. Lives in the memory of the scope that was innermost at the call. */
+typedef struct tr_node {
+    tr_call         call;
+    struct tr_node *previous; /* the call recorded before this one in this thread */
+    uint64_t        serial;   /* its number, counted from the start of the thread */
+    uint32_t       *versions; /* of the inputs' storage at the call */
+} tr_node;
+
+/* The shape that `count` shapes broadcast to; false if they do not. */
+bool tri_broadcast_shape(const tr_shape *shapes, int count, tr_shape *result);
+
+/* False and an error where t, the `what` of this call, holds NaN or Inf. */
+bool tri_check_finite(const tr_call *c, const tr_tensor *t, const char *what);
+
+/* g act'(z), the derivative taken from the result y = act(z). The fast form records nothing. */
+tr_tensor *tri_activation_vjp(tr_activation act, tr_tensor *g, tr_tensor *y);
+tr_tensor *tri_activation_fast_vjp(tr_activation act, tr_tensor *g, tr_tensor *y);
+
+/* Examples shared by elementwise operations. */
+extern const tr_example tri_examples_any[];      /* one argument, any values */
+extern const tr_example tri_examples_smooth[];   /* one argument, away from kinks and ties */
+extern const tr_example tri_examples_positive[]; /* one argument above 0 */
+extern const tr_example tri_examples_unit[];     /* one argument in (0, 1) */
+extern const tr_example tri_examples_pair[];     /* two arguments that broadcast in all ways */
+extern const tr_example tri_examples_pair_positive[];
+
+#define TRI_ATTRIBUTES(type, ...) &(const type){ __VA_ARGS__ }, sizeof(type)
+
+#endif
