@@ -121,6 +121,10 @@ tr_status tri_upsample_nearest_dx(tr_tensor *dx, const tr_tensor *g);
 tr_status tri_upsample_bilinear(tr_tensor *y, const tr_tensor *x, bool align_corners);
 tr_status tri_upsample_bilinear_dx(tr_tensor *dx, const tr_tensor *g, bool align_corners);
 
+/* Patches (columns.c): y [N, OH, OW, KH KW C] from x [N, H, W, C]; groups do not count. col2im is the adjoint. */
+tr_status tri_im2col(tr_tensor *y, const tr_tensor *x, const int64_t kernel[2], const tri_conv *c);
+tr_status tri_col2im(tr_tensor *dx, const tr_tensor *g, const int64_t kernel[2], const tri_conv *c);
+
 /* --- Random numbers (random.c) -------------------------------------------------------------------------- */
 
 tr_status tri_fill_uniform(tr_tensor *y, tr_rng *rng); /* f32, f64; contiguous */
