@@ -200,7 +200,7 @@ static const pool_attributes overlapping = { /* [n,5,4,c] -> [n,3,4,c] */
     .pool = { { 3, 2 }, { 2, 1 }, { { 1, 1 }, { 1, 0 } }, { 1, 1 }, .count_padding = true },
     .image = { 5, 4 },
 };
-static const pool_attributes overhanging = { /* [n,5,4,c] -> [n,3,2,c], the last row of windows reaches out */
+static const pool_attributes overhanging = { /* [n,5,4,c] -> [n,3,3,c], the last windows reach out */
     .pool = { { 2, 3 }, { 2, 2 }, { { 0, 0 }, { 1, 1 } }, { 1, 1 }, .count_padding = false },
     .ceil = true, .image = { 5, 4 },
 };
@@ -313,7 +313,7 @@ const tr_op tri_op_avg_pool2d_dx = {
     .shape = avg_pool2d_dx_shape, .forward = avg_pool2d_dx_forward, .vjp = avg_pool2d_dx_vjp,
     .examples = (const tr_example[]){ { "x[2,2,3,3]", &halves, sizeof halves },
                                       { "x[2,3,4,2]", &overlapping, sizeof overlapping },
-                                      { "x[1,3,2,2]", &overhanging, sizeof overhanging },
+                                      { "x[1,3,3,2]", &overhanging, sizeof overhanging },
                                       { "x[1,3,3,1]", &dilated, sizeof dilated },
                                       { "x[0,2,3,2]", &halves, sizeof halves },
                                       { 0 } },

@@ -102,7 +102,7 @@ tr_status tri_conv2d_dw(tr_tensor *dw, const tr_tensor *x, const tr_tensor *g, c
 
 typedef struct tri_pool {
     int64_t window[2], stride[2], pad[2][2], dilation[2];
-    bool    count_padding; /* average: divide by the window's size, padding included */
+    bool    count_padding; /* average: count the window's cells in the padding too */
 } tri_pool;
 
 /* y [N, OH, OW, C] and index (i64, same shape): the largest of each window and where it stood, as
