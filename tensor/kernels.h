@@ -28,10 +28,13 @@
     void (*uniform)(int64_t n, real *y, uint64_t seed, uint64_t stream, uint64_t block);                   \
     void (*normal)(int64_t n, real *y, uint64_t seed, uint64_t stream, uint64_t block);                    \
     void (*adam)(int64_t n, real *w, real *m, real *v, const real *g, const tri_adam *a);                  \
-    /* Register block of the matrix product: c[mr][nr] (row stride ldc) = or += sum_k a[k][mr] b[k][nr],   \
-     * a and b packed by k, b 64-byte aligned. */                                                          \
+    /* Register block of the matrix product, rows <= gemm_mr, cols <= gemm_nr:                             \
+     *   c[i][j] = or += sum_{p < k} a[i][p] b[p][j],                                                      \
+     * a[i][p] at a + i a_row + p a_k, b[p][j] at b + p b_k + j, c[i][j] at c + i c_row + j. Of each row   \
+     * of b gemm_nr numbers are read, or gemm_nr / 2 where cols is no more. */                             \
     int gemm_mr, gemm_nr;                                                                                  \
-    void (*gemm)(int64_t k, const real *a, const real *b, real *c, int64_t ldc, bool accumulate);
+    void (*gemm)(int rows, int cols, int64_t k, const real *a, int64_t a_row, int64_t a_k, const real *b,  \
+                 int64_t b_k, real *c, int64_t c_row, bool accumulate);
 
 typedef struct tri_kernels_f32 {
     TRI_KERNEL_ENTRIES(float)
@@ -54,5 +57,11 @@ extern const tri_kernels tri_kernels_neon;   /* only on AArch64 */
 
 /* The table in use. */
 const tri_kernels *tri_kernel_table(void);
+
+/* The table of that name where this machine can run it, else NULL. */
+const tri_kernels *tri_kernel_table_named(const char *isa);
+
+/* NULL, or what is wrong with TENREC_ISA (the best table is then in use). */
+const char *tri_isa_environment_error(void);
 
 #endif

@@ -1,0 +1,256 @@
+/* dataset.c: opening a dataset by its specification, and reading its images.
+ *
+ * The table of kinds is the only place that knows all readers. An image leaves this file as f32,
+ * whatever it was stored as. Procedural images are drawn when first read and kept; each has its own
+ * byte in `drawn`, so several threads may read different images of a split at once.
+ * Read next: idx.c (a reader), digits.c (a procedural set), loader.c (batches). */
+#include "datasets/source.h"
+
+#include "tensor/core.h"
+
+#include <string.h>
+
+static const tri_kind kinds[] = {
+    {{ "digits", "digits", "drawn handwritten digits, 28 x 28, 10 classes, no file needed" },
+     tri_open_digits                                                                                          },
+    { { "mnist", "mnist[:DIR]", "MNIST's handwritten digits, 28 x 28, 10 classes" },
+     tri_open_mnist                                                                                           },
+    { { "fashion-mnist", "fashion-mnist[:DIR]", "Fashion-MNIST's clothes, 28 x 28, 10 classes" },
+     tri_open_mnist                                                                                           },
+    { { "idx", "idx:IMAGES[,LABELS]", "IDX files of bytes, plain or .gz" },                       tri_open_idx},
+};
+
+enum { KINDS = (int)(sizeof kinds / sizeof kinds[0]) };
+
+const tr_dataset_kind *tr_dataset_kind_at(int i)
+{
+    return i >= 0 && i < KINDS ? &kinds[i].face : NULL;
+}
+
+char *tri_copy_text(const char *text)
+{
+    size_t size = strlen(text) + 1;
+    char *copy = tr_scope_alloc(size);
+    if (copy) memcpy(copy, text, size);
+    return copy;
+}
+
+/* --- Open
+ * ----------------------------------------------------------------------------------------- */
+
+static const tri_kind *find_kind(const char *spec, const char **argument)
+{
+    const char *colon = strchr(spec, ':');
+    size_t length = colon ? (size_t)(colon - spec) : strlen(spec);
+    char known[256];
+    size_t used = 0;
+    for (int i = 0; i < KINDS; i++) {
+        const char *name = kinds[i].face.name;
+        if (strlen(name) == length && memcmp(name, spec, length) == 0) {
+            *argument = colon && colon[1] ? colon + 1 : NULL;
+            return &kinds[i];
+        }
+        int n =
+            snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "", kinds[i].face.usage);
+        used += (size_t)n < sizeof known - used ? (size_t)n : sizeof known - used - 1;
+    }
+    tr_fail(TR_ERR_VALUE, "dataset: there is no kind \"%.*s\"; known are %s", (int)length, spec,
+            known);
+    return NULL;
+}
+
+static tr_status release_caches_later(tri_source *source);
+
+tr_dataset *tr_dataset_open(const char *spec, const tr_dataset_options *options)
+{
+    if (tri_failed()) return NULL;
+    if (!spec) {
+        tr_fail(TR_ERR_VALUE, "dataset: the specification is NULL");
+        return NULL;
+    }
+    tr_dataset_options o = options ? *options : (tr_dataset_options){ 0 };
+    if (o.test_fraction == 0) o.test_fraction = 0.1;
+    if (!(o.test_fraction > 0 && o.test_fraction < 1)) {
+        tr_fail(TR_ERR_VALUE, "dataset: test_fraction is %g, expected more than 0 and less than 1",
+                o.test_fraction);
+        return NULL;
+    }
+    const char *argument = NULL;
+    const tri_kind *kind = find_kind(spec, &argument);
+    if (!kind) return NULL;
+    tr_dataset *d = tr_scope_alloc(sizeof *d);
+    tri_source *source = tr_scope_alloc(sizeof *source);
+    char *copy = tri_copy_text(spec);
+    if (!copy || release_caches_later(source) != TR_OK) return NULL;
+    d->name = kind->face.name;
+    d->spec = copy;
+    d->source = source;
+    return kind->open(d, argument, &o) == TR_OK ? d : NULL;
+}
+
+tr_status tri_split_rows(tr_dataset *d, tri_rows rows, int64_t count, double test_fraction)
+{
+    int64_t *row = tr_scope_alloc(sizeof(int64_t) * (size_t)(count > 0 ? count : 1));
+    if (!row) return tr_status_get();
+    /* Row i is a test row where i * fraction passes a whole number; the first row never is, so a
+     * set of one row can be trained on. */
+    int64_t *test = row + count, tests = 0, trains = 0;
+    for (int64_t i = count - 1; i >= 0; i--) {
+        if ((int64_t)((double)(i + 1) * test_fraction) > (int64_t)((double)i * test_fraction)) {
+            *--test = i;
+            tests++;
+        }
+    }
+    int64_t next = 0;
+    for (int64_t i = 0; i < count; i++) {
+        bool is_test = next < tests && test[next] == i;
+        if (is_test)
+            next++;
+        else
+            row[trains++] = i;
+    }
+    d->source->split[TR_TRAIN] = d->source->split[TR_TEST] = rows;
+    d->source->split[TR_TRAIN].row = row;
+    d->source->split[TR_TEST].row = test;
+    d->count[TR_TRAIN] = trains;
+    d->count[TR_TEST] = tests;
+    return TR_OK;
+}
+
+/* --- Read
+ * ----------------------------------------------------------------------------------------- */
+
+static void release_caches(void *object)
+{
+    tri_source *source = object;
+    for (int s = 0; s < 2; s++) {
+        if (source->cache[s]) tri_block_free(source->cache[s], source->cache_bytes[s]);
+        if (source->drawn[s]) tri_block_free(source->drawn[s], source->drawn_bytes[s]);
+    }
+}
+
+static tr_status release_caches_later(tri_source *source)
+{
+    return tr_scope_own(source, release_caches);
+}
+
+static int64_t image_size(const tr_dataset *d)
+{
+    return d->height * d->width * d->channels;
+}
+
+tr_status tri_source_prepare(const tr_dataset *d, tr_split split)
+{
+    tri_source *source = d->source;
+    if (!source->draw || source->drawn[split]) return tr_status_get();
+    size_t count = (size_t)d->count[split];
+    source->cache_bytes[split] = count * (size_t)image_size(d);
+    source->drawn_bytes[split] = count;
+    if (!source->cache[split]) source->cache[split] = tri_block_new(source->cache_bytes[split]);
+    if (!source->cache[split]) return tr_status_get();
+    source->drawn[split] = tri_block_new(count);
+    if (source->drawn[split]) memset(source->drawn[split], 0, count);
+    return tr_status_get();
+}
+
+static void bytes_to_floats(const uint8_t *bytes, float *x, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) x[i] = (float)bytes[i] / 255.0f;
+}
+
+void tri_source_read(const tr_dataset *d, tr_split split, int64_t index, float *x)
+{
+    const tri_source *source = d->source;
+    const tri_rows *rows = &source->split[split];
+    int64_t size = image_size(d);
+    if (source->draw) {
+        uint8_t *pixels = source->cache[split] + index * size;
+        if (!source->drawn[split][index]) {
+            source->draw(source->seed, split, index, pixels);
+            source->drawn[split][index] = 1;
+        }
+        bytes_to_floats(pixels, x, size);
+        return;
+    }
+    int64_t row = rows->row ? rows->row[index] : index;
+    if (rows->bytes)
+        bytes_to_floats(rows->bytes + row * size, x, size);
+    else
+        memcpy(x, rows->values + row * size, sizeof(float) * (size_t)size);
+}
+
+int64_t tri_source_label(const tr_dataset *d, tr_split split, int64_t index)
+{
+    const tri_source *source = d->source;
+    const tri_rows *rows = &source->split[split];
+    if (source->label) return source->label(source->seed, split, index);
+    return rows->labels[rows->row ? rows->row[index] : index];
+}
+
+/* --- Whole stretches
+ * ------------------------------------------------------------------------------- */
+
+static bool check_range(const char *what, const tr_dataset *d, tr_split split, int64_t begin,
+                        int64_t end)
+{
+    if (tri_failed()) return false;
+    if (!d) {
+        tr_fail(TR_ERR_VALUE, "%s: the dataset is NULL", what);
+        return false;
+    }
+    if (begin < 0 || end < begin || end > d->count[split]) {
+        tr_fail(TR_ERR_VALUE, "%s: images %lld to %lld of %s's %s split, which has %lld", what,
+                (long long)begin, (long long)end, d->name, split == TR_TEST ? "test" : "train",
+                (long long)d->count[split]);
+        return false;
+    }
+    return true;
+}
+
+typedef struct read_job {
+    const tr_dataset *dataset;
+    tr_split split;
+    int64_t begin;
+    float *x;
+} read_job;
+
+static void read_piece(void *context, int64_t begin, int64_t end)
+{
+    const read_job *job = context;
+    int64_t size = image_size(job->dataset);
+    for (int64_t i = begin; i < end; i++)
+        tri_source_read(job->dataset, job->split, job->begin + i, job->x + i * size);
+}
+
+tr_tensor *tr_dataset_images(const tr_dataset *dataset, tr_split split, int64_t begin, int64_t end)
+{
+    if (!check_range("dataset_images", dataset, split, begin, end)) return NULL;
+    if (tri_source_prepare(dataset, split) != TR_OK) return NULL;
+    tr_tensor *x =
+        tr_empty(TR_F32, TR_SHAPE(end - begin, dataset->height, dataset->width, dataset->channels));
+    if (!x) return NULL;
+    read_job job = { dataset, split, begin, x->data };
+    tri_parallel_for(end - begin, 16, read_piece, &job);
+    return x;
+}
+
+tr_tensor *tr_dataset_labels(const tr_dataset *dataset, tr_split split, int64_t begin, int64_t end)
+{
+    if (!check_range("dataset_labels", dataset, split, begin, end)) return NULL;
+    if (dataset->classes == 0) {
+        tr_fail(TR_ERR_VALUE, "dataset_labels: %s has no labels", dataset->spec);
+        return NULL;
+    }
+    tr_tensor *labels = tr_empty(TR_I64, TR_SHAPE(end - begin));
+    if (!labels) return NULL;
+    int64_t *value = labels->data;
+    for (int64_t i = begin; i < end; i++) value[i - begin] = tri_source_label(dataset, split, i);
+    return labels;
+}
+
+int tr_dataset_factors(const tr_dataset *dataset, tr_split split, int64_t index, double factors[8])
+{
+    if (!dataset || !dataset->source->factors || index < 0 || index >= dataset->count[split])
+        return 0;
+    return dataset->source->factors(dataset->source->seed, split, index, factors);
+}

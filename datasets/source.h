@@ -1,0 +1,71 @@
+/* source.h: what dataset.c, loader.c and the readers share. Not installed.
+ *
+ * An open dataset is a tr_dataset (what users see) with a tri_source behind it: rows in memory, or
+ * a function that draws image i of a procedural set when it is first asked for. A reader is one
+ * function: it fills the tri_source and the sizes and counts in the tr_dataset, and returns a
+ * status. Everything it allocates with tr_scope_alloc lives as long as the dataset. Read next:
+ * dataset.c (the table of kinds), then idx.c as an example of a reader.              */
+#ifndef TENREC_DATASETS_SOURCE_H
+#define TENREC_DATASETS_SOURCE_H
+
+#include "datasets/datasets.h"
+
+/* The rows of one split: image i is row[i] (or i where row is NULL) of `bytes` or of `values`. */
+typedef struct tri_rows {
+    const uint8_t *bytes;  /* [rows, H * W * C], shown as value / 255; NULL: see values */
+    const float *values;   /* [rows, H * W * C], shown as they are */
+    const int64_t *labels; /* [rows], or NULL */
+    const int64_t *row;
+} tri_rows;
+
+typedef struct tri_source {
+    tri_rows split[2];
+
+    /* Procedural sets: pure functions of (seed, split, index). Drawn images are kept in `cache`,
+     * whose image i is valid where drawn[i] is set; allocated when a split is first used. */
+    void (*draw)(uint64_t seed, tr_split split, int64_t index, uint8_t *pixels);
+    int64_t (*label)(uint64_t seed, tr_split split, int64_t index);
+    int (*factors)(uint64_t seed, tr_split split, int64_t index, double factors[8]);
+    uint64_t seed;
+    uint8_t *cache[2], *drawn[2];
+    size_t cache_bytes[2], drawn_bytes[2];
+} tri_source;
+
+/* `argument` is what follows the colon of the specification, or NULL. */
+typedef struct tri_kind {
+    tr_dataset_kind face;
+    tr_status (*open)(tr_dataset *dataset, const char *argument, const tr_dataset_options *options);
+} tri_kind;
+
+/* --- The readers ----------------------------------------------------------------------------- */
+
+tr_status tri_open_digits(tr_dataset *d, const char *argument, const tr_dataset_options *options);
+tr_status tri_open_mnist(tr_dataset *d, const char *argument, const tr_dataset_options *options);
+tr_status tri_open_idx(tr_dataset *d, const char *argument, const tr_dataset_options *options);
+
+/* --- Using a source (dataset.c) --------------------------------------------------------------- */
+
+/* Takes the memory that reading a split needs; call once before the two functions below. */
+tr_status tri_source_prepare(const tr_dataset *d, tr_split split);
+
+/* Image `index` of a split as f32, row-major. Several threads may read different images at once. */
+void tri_source_read(const tr_dataset *d, tr_split split, int64_t index, float *x);
+int64_t tri_source_label(const tr_dataset *d, tr_split split, int64_t index);
+
+/* --- Help for readers (dataset.c, places.c) ----------------------------------------------------
+ */
+
+/* Cuts rows that came in one piece into both splits: each 1/fraction-th row goes to the test split.
+ */
+tr_status tri_split_rows(tr_dataset *d, tri_rows rows, int64_t count, double test_fraction);
+
+/* Puts the folder that holds `file` (or file.gz) into folder. With `directory` only that one is
+ * looked at; else the usual places, with each of `names` below them ("" is the place itself). The
+ * error names every place and the command scripts/download NAME. */
+tr_status tri_find_folder(const char *name, const char *directory, const char *const *names,
+                          const char *file, char folder[1024]);
+
+/* A copy of text in the innermost scope. */
+char *tri_copy_text(const char *text);
+
+#endif

@@ -1,0 +1,406 @@
+/* gemm.c: the matrix product, blocked for caches and cut into tasks for threads.
+ *
+ * b is packed once, in parallel, into panels as wide as the register block, or read where it lies
+ * if its rows are adjacent and a is too short to repay the packing. A task then computes a
+ * rectangle of c: for each block of k it packs one tile of a (a few rows) on the stack, where it
+ * stays in the first cache, and multiplies it by all of its panels of b, which stream from the
+ * second cache. A sum too long for that is cut into pieces along k, whose results are added in
+ * order. Blocks, tasks and pieces depend on the shape only, and each element of c is computed by
+ * one task: same bits on any number of threads. Read next: gemm.h (operands), kernels_gemm.inc (the
+ * register block), conv.c (implicit operands). */
+#include "tensor/gemm.h"
+#include "tensor/kernels.h"
+
+#include <assert.h>
+#include <string.h>
+
+enum {
+    ROWS_MAX = 16,          /* no register block has more rows */
+    TILE_BYTES = 22 * 1024, /* of a tile of a: half of the first cache */
+    PANEL_BYTES = 1 << 20,  /* of a block of b: half of the second cache */
+    INLINE_WORK = 1 << 16,  /* multiply-adds below which threads do not pay */
+    TASKS = 16              /* aimed at: enough for the threads of a desktop to share evenly */
+};
+
+typedef struct plan {
+    const tri_product *p;
+    const tri_kernels *table;
+    size_t size;           /* of an element */
+    int64_t height, width; /* of the register block as used here */
+    int64_t tiles, panels; /* of all of c */
+    int64_t task_tiles, task_panels;
+    int64_t row_tasks, column_tasks, pieces, batches;
+    int64_t depth;  /* of a block of k */
+    int64_t piece;  /* length of a piece of k */
+    int64_t direct; /* panels of b, from the left, that are not packed */
+    bool a_in_place;
+    char *b;     /* packed panels: [batches][panels - direct][k][width] */
+    char *parts; /* results of pieces: [pieces][batches][m][n]; NULL for one */
+} plan;
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static int64_t most(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+static int64_t ceil_div(int64_t a, int64_t b)
+{
+    return (a + b - 1) / b;
+}
+
+/* `total` in equal parts of at most `limit`. */
+static int64_t even_part(int64_t total, int64_t limit)
+{
+    return total == 0 ? limit : ceil_div(total, ceil_div(total, limit));
+}
+
+/* The operands and the result of one product of the batch. */
+static tri_product select_batch(const tri_product *p, int64_t index)
+{
+    tri_product q = *p;
+    int64_t a = 0, b = 0, c = 0, bias = 0, size = (int64_t)p->a.size;
+    for (int i = p->batch_rank - 1; i >= 0; i--) {
+        const tri_batch_axis *axis = &p->batch[i];
+        int64_t at = index % axis->size;
+        index /= axis->size;
+        a += at * axis->a;
+        b += at * axis->b;
+        c += at * axis->c;
+        bias += at * axis->bias;
+    }
+    q.a.data = (const char *)p->a.data + a * size;
+    q.b.data = (const char *)p->b.data + b * size;
+    q.c = (char *)p->c + c * size;
+    if (p->bias) q.bias = (const char *)p->bias + bias * size;
+    return q;
+}
+
+/* --- The plan: depends on shapes and kernel table only ------------------------------------------
+ */
+
+static void plan_tasks(plan *s)
+{
+    const tri_product *p = s->p;
+    int64_t block = most(1, PANEL_BYTES / (s->depth * s->width * (int64_t)s->size));
+    s->task_panels = even_part(s->panels, block);
+    s->task_tiles = most(1, least(8, s->tiles / TASKS));
+    s->pieces = 1;
+    s->piece = p->k;
+    int64_t work = p->m * p->n * p->k;
+    if (work * s->batches <= INLINE_WORK) {
+        s->task_tiles = s->tiles;
+        s->task_panels = s->panels;
+    } else if (p->k >= 8 * s->depth && p->m * p->n <= 1 << 18 && p->k > 8 * most(p->m, p->n)) {
+        s->task_tiles = s->tiles;
+        s->pieces = least(TASKS, p->k / (2 * s->depth));
+        s->piece = ceil_div(p->k, s->pieces);
+        s->pieces = ceil_div(p->k, s->piece);
+    } else {
+        int64_t others = ceil_div(s->tiles, s->task_tiles) * s->batches;
+        if (others < TASKS)
+            s->task_panels =
+                least(s->task_panels, most(1, ceil_div(s->panels, ceil_div(TASKS, others))));
+    }
+    s->row_tasks = ceil_div(s->tiles, s->task_tiles);
+    s->column_tasks = ceil_div(s->panels, s->task_panels);
+}
+
+static plan plan_product(const tri_product *p)
+{
+    plan s = { .p = p, .table = tri_kernel_table(), .size = p->a.size, .batches = 1 };
+    bool wide = p->dtype == TR_F32;
+    int64_t mr = wide ? s.table->f32.gemm_mr : s.table->f64.gemm_mr;
+    s.width = wide ? s.table->f32.gemm_nr : s.table->f64.gemm_nr;
+    assert(mr <= ROWS_MAX && s.width <= TRI_PACK_MAX);
+    for (int i = 0; i < p->batch_rank; i++) s.batches *= p->batch[i].size;
+    s.height = even_part(p->m, mr);
+    s.tiles = ceil_div(p->m, s.height);
+    s.panels = ceil_div(p->n, s.width);
+    s.depth = most(1, even_part(p->k, TILE_BYTES / (mr * (int64_t)s.size)));
+    plan_tasks(&s);
+    if (!p->b.pack && p->b.outer == 1 && p->n > 1 &&
+        (p->m <= 2 * mr || p->b.inner * (int64_t)s.size <= 512)) {
+        s.direct = p->n / s.width;
+        if (p->n % s.width == s.width / 2) s.direct++;
+    }
+    s.a_in_place = !p->a.pack && (s.task_panels <= 2 || s.tiles <= 2);
+    return s;
+}
+
+/* --- Packing b ----------------------------------------------------------------------------------
+ */
+
+enum { PACK_DEPTH = 256 };
+
+static char *packed_panel(const plan *s, int64_t batch, int64_t panel)
+{
+    int64_t index = batch * (s->panels - s->direct) + panel - s->direct;
+    return s->b + index * s->p->k * s->width * (int64_t)s->size;
+}
+
+static void pack_body(void *context, int64_t begin, int64_t end)
+{
+    const plan *s = context;
+    int64_t steps = ceil_div(s->p->k, PACK_DEPTH), packed = s->panels - s->direct;
+    for (int64_t task = begin; task < end; task++) {
+        int64_t k0 = task % steps * PACK_DEPTH, k1 = least(s->p->k, k0 + PACK_DEPTH);
+        int64_t panel = s->direct + task / steps % packed, batch = task / steps / packed;
+        int64_t j = panel * s->width, cols = least(s->width, s->p->n - j);
+        tri_product q = select_batch(s->p, batch);
+        char *out = packed_panel(s, batch, panel) + k0 * s->width * (int64_t)s->size;
+        if (cols < s->width) memset(out, 0, (size_t)((k1 - k0) * s->width) * s->size);
+        (q.b.pack ? q.b.pack : tri_pack_dense)(&q.b, j, cols, k0, k1, s->width, out);
+    }
+}
+
+static tr_status pack_b(plan *s)
+{
+    int64_t packed = (s->panels - s->direct) * s->batches, count, bytes;
+    if (packed == 0 || s->p->k == 0) return TR_OK;
+    if (!tri_mul_size(packed * s->width, s->p->k, &count) ||
+        !tri_mul_size(count, (int64_t)s->size, &bytes))
+        return tr_fail(TR_ERR_MEMORY, "matmul: the packed operand does not fit the address space");
+    s->b = tri_scratch((size_t)bytes);
+    if (!s->b) return tr_status_get();
+    int64_t tasks = packed * ceil_div(s->p->k, PACK_DEPTH);
+    int64_t grain = most(1, INLINE_WORK / (PACK_DEPTH * s->width));
+    tri_parallel_for(tasks, grain, pack_body, s);
+    return TR_OK;
+}
+
+/* --- Multiplying --------------------------------------------------------------------------------
+ */
+
+/* bias and activation on a finished rectangle of c. */
+static void finish(const plan *s, char *c, int64_t c_row, int64_t rows, int64_t cols,
+                   const char *bias)
+{
+    static const tri_unary_id unary[] = { [TRI_E_IDENTITY] = TRI_U_copy,
+                                          [TRI_E_RELU] = TRI_U_relu,
+                                          [TRI_E_SIGMOID] = TRI_U_sigmoid,
+                                          [TRI_E_TANH] = TRI_U_tanh };
+    tri_epilogue e = s->p->epilogue;
+    if (!bias && e == TRI_E_IDENTITY) return;
+    for (int64_t i = 0; i < rows; i++, c += c_row * (int64_t)s->size) {
+        if (s->p->dtype == TR_F32) {
+            float *y = (float *)(void *)c;
+            if (bias)
+                s->table->f32.binary[TRI_B_add](cols, y, y, (const float *)(const void *)bias);
+            if (e != TRI_E_IDENTITY) s->table->f32.unary[unary[e]](cols, y, y, NULL);
+        } else {
+            double *y = (double *)(void *)c;
+            if (bias)
+                s->table->f64.binary[TRI_B_add](cols, y, y, (const double *)(const void *)bias);
+            if (e != TRI_E_IDENTITY) s->table->f64.unary[unary[e]](cols, y, y, NULL);
+        }
+    }
+}
+
+static void block(const plan *s, int64_t rows, int64_t cols, int64_t k, const void *a,
+                  int64_t a_row, int64_t a_k, const void *b, int64_t b_k, void *c, int64_t c_row,
+                  bool accumulate)
+{
+    if (s->p->dtype == TR_F32)
+        s->table->f32.gemm((int)rows, (int)cols, k, a, a_row, a_k, b, b_k, c, c_row, accumulate);
+    else
+        s->table->f64.gemm((int)rows, (int)cols, k, a, a_row, a_k, b, b_k, c, c_row, accumulate);
+}
+
+/* A rectangle of the result, and the part of k that goes into it. */
+typedef struct task {
+    tri_product q; /* of this batch, c redirected where k is in pieces */
+    int64_t batch, tile0, tile1, panel0, panel1, k0, k1;
+    bool finish;
+} task;
+
+static task task_of(const plan *s, int64_t index)
+{
+    task t;
+    int64_t column = index % s->column_tasks, rest = index / s->column_tasks;
+    int64_t row = rest % s->row_tasks;
+    rest /= s->row_tasks;
+    int64_t piece = rest % s->pieces;
+    t.batch = rest / s->pieces;
+    t.q = select_batch(s->p, t.batch);
+    t.tile0 = row * s->task_tiles;
+    t.tile1 = least(s->tiles, t.tile0 + s->task_tiles);
+    t.panel0 = column * s->task_panels;
+    t.panel1 = least(s->panels, t.panel0 + s->task_panels);
+    t.k0 = piece * s->piece;
+    t.k1 = least(s->p->k, t.k0 + s->piece);
+    t.finish = !s->parts;
+    if (s->parts) {
+        t.q.c = s->parts + (piece * s->batches + t.batch) * s->p->m * s->p->n * (int64_t)s->size;
+        t.q.c_row = s->p->n;
+    }
+    return t;
+}
+
+/* One tile of a times the task's panels of b, for one block of k. */
+static void multiply_tile(const plan *s, const task *t, int64_t i, int64_t k0, int64_t k1)
+{
+    _Alignas(64) char tile[TILE_BYTES];
+    const tri_product *q = &t->q;
+    int64_t size = (int64_t)s->size, rows = least(s->height, q->m - i);
+    const char *a = tile;
+    int64_t a_row = 1, a_k = rows;
+    if (s->a_in_place) {
+        a_row = q->a.outer;
+        a_k = q->a.inner;
+        a = (const char *)q->a.data + (i * a_row + k0 * a_k) * size;
+    } else {
+        (q->a.pack ? q->a.pack : tri_pack_dense)(&q->a, i, rows, k0, k1, rows, tile);
+    }
+    for (int64_t panel = t->panel0; panel < t->panel1; panel++) {
+        int64_t j = panel * s->width, b_k = s->width;
+        const char *b;
+        if (panel < s->direct) {
+            b_k = q->b.inner;
+            b = (const char *)q->b.data + (j + k0 * b_k) * size;
+        } else {
+            b = s->b ? packed_panel(s, t->batch, panel) + k0 * b_k * size : NULL;
+        }
+        block(s, rows, least(s->width, q->n - j), k1 - k0, a, a_row, a_k, b, b_k,
+              (char *)q->c + (i * q->c_row + j) * size, q->c_row, k0 > t->k0);
+    }
+}
+
+static void multiply_body(void *context, int64_t begin, int64_t end)
+{
+    const plan *s = context;
+    for (int64_t index = begin; index < end; index++) {
+        task t = task_of(s, index);
+        int64_t j = t.panel0 * s->width, cols = least(s->p->n, t.panel1 * s->width) - j;
+        int64_t k0 = t.k0, size = (int64_t)s->size;
+        const char *bias = t.q.bias ? (const char *)t.q.bias + j * size : NULL;
+        do { /* once for k = 0 too: that writes the zeros */
+            int64_t k1 = least(t.k1, k0 + s->depth);
+            for (int64_t tile = t.tile0; tile < t.tile1; tile++) {
+                int64_t i = tile * s->height;
+                multiply_tile(s, &t, i, k0, k1);
+                if (k1 == t.k1 && t.finish)
+                    finish(s, (char *)t.q.c + (i * t.q.c_row + j) * size, t.q.c_row,
+                           least(s->height, s->p->m - i), cols, bias);
+            }
+            k0 = k1;
+        } while (k0 < t.k1);
+    }
+}
+
+/* Adds the pieces of each row in order. */
+static void combine_body(void *context, int64_t begin, int64_t end)
+{
+    const plan *s = context;
+    const tri_product *p = s->p;
+    int64_t n = p->n, row_bytes = n * (int64_t)s->size;
+    for (int64_t row = begin; row < end; row++) {
+        tri_product q = select_batch(p, row / p->m);
+        char *c = (char *)q.c + row % p->m * p->c_row * (int64_t)s->size;
+        memcpy(c, s->parts + row * row_bytes, (size_t)row_bytes);
+        for (int64_t piece = 1; piece < s->pieces; piece++) {
+            const void *x = s->parts + (piece * s->batches * p->m + row) * row_bytes;
+            if (p->dtype == TR_F32)
+                s->table->f32.binary[TRI_B_add](n, (float *)(void *)c, (float *)(void *)c, x);
+            else
+                s->table->f64.binary[TRI_B_add](n, (double *)(void *)c, (double *)(void *)c, x);
+        }
+        finish(s, c, p->c_row, 1, n, q.bias);
+    }
+}
+
+static tr_status run(plan *s)
+{
+    const tri_product *p = s->p;
+    tr_status status = pack_b(s);
+    if (status != TR_OK) return status;
+    if (s->pieces > 1) {
+        s->parts = tri_scratch((size_t)(s->pieces * s->batches * p->m * p->n) * s->size);
+        if (!s->parts) return tr_status_get();
+    }
+    tri_parallel_for(s->batches * s->pieces * s->row_tasks * s->column_tasks, 1, multiply_body, s);
+    if (s->parts)
+        tri_parallel_for(s->batches * p->m, most(1, INLINE_WORK / (p->n * s->pieces)), combine_body,
+                         s);
+    return TR_OK;
+}
+
+tr_status tri_gemm(const tri_product *p)
+{
+    if (tri_failed()) return tr_status_get();
+    if (p->m == 0 || p->n == 0) return TR_OK;
+    for (int i = 0; i < p->batch_rank; i++)
+        if (p->batch[i].size == 0) return TR_OK;
+    plan s = plan_product(p);
+    tr_scope *scope = tr_scope_push();
+    if (!scope) return tr_status_get();
+    tr_status status = run(&s);
+    tr_scope_pop(scope);
+    return status;
+}
+
+/* --- tri_matmul ---------------------------------------------------------------------------------
+ */
+
+/* One b for all of a's matrices, whose rows follow each other at one stride: a single tall product.
+ */
+static bool rows_merge(tri_product *p, const tr_tensor *a, const tr_tensor *b)
+{
+    int64_t rows = 1, stride = 0;
+    for (int i = a->rank - 2; i >= 0; i--) {
+        if (a->shape[i] == 1) continue;
+        if (i < a->rank - 2 && b->stride[i] != 0) return false;
+        if (rows == 1) stride = a->stride[i];
+        if (a->stride[i] != stride * rows) return false;
+        rows *= a->shape[i];
+    }
+    p->m = rows;
+    p->a.outer = stride;
+    return true;
+}
+
+static tr_status matmul(tr_tensor *y, const tr_tensor *a, const tr_tensor *b, const tr_tensor *bias,
+                        tri_epilogue epilogue)
+{
+    const int row = a->rank - 2, column = a->rank - 1;
+    const size_t size = tr_dtype_size(y->dtype);
+    tri_product p = { .dtype = y->dtype,
+                      .m = y->shape[row],
+                      .n = y->shape[column],
+                      .k = a->shape[column],
+                      .c = y->data,
+                      .c_row = y->shape[column],
+                      .epilogue = epilogue };
+    p.a = (tri_operand){ a->data, size, a->stride[row], a->stride[column], NULL, NULL };
+    p.b = (tri_operand){ b->data, size, b->stride[column], b->stride[row], NULL, NULL };
+    if (bias) {
+        bias = tri_contiguous(bias);
+        if (!bias) return tr_status_get();
+        p.bias = bias->data;
+    }
+    if (rows_merge(&p, a, b)) return tri_gemm(&p);
+    int64_t step = p.m * p.n;
+    p.batch_rank = row;
+    for (int i = row - 1; i >= 0; i--) {
+        p.batch[i] = (tri_batch_axis){ y->shape[i], a->stride[i], b->stride[i], step, 0 };
+        step *= y->shape[i];
+    }
+    return tri_gemm(&p);
+}
+
+tr_status tri_matmul(tr_tensor *y, const tr_tensor *a, const tr_tensor *b, const tr_tensor *bias,
+                     tri_epilogue epilogue)
+{
+    assert(a->rank >= 2 && b->rank == a->rank && y->rank == a->rank);
+    assert(a->shape[a->rank - 1] == b->shape[a->rank - 2]);
+    if (tri_failed()) return tr_status_get();
+    tr_scope *scope = tr_scope_push();
+    if (!scope) return tr_status_get();
+    tr_status status = matmul(y, a, b, bias, epilogue);
+    tr_scope_pop(scope);
+    return status;
+}
