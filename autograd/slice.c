@@ -66,7 +66,9 @@ static tr_status slice_forward(tr_call *c)
 
 static void slice_vjp(tr_call *c, tr_tensor *g, tr_tensor **gin)
 {
-    gin[0] = tr_apply(&tri_op_place, &g, 1, c->attributes, sizeof(slice_attributes));
+    slice_attributes a = *(const slice_attributes *)c->attributes;
+    a.value = 0;
+    gin[0] = tr_apply(&tri_op_place, &g, 1, &a, sizeof a);
 }
 
 const tr_op tri_op_slice = {
