@@ -25,6 +25,8 @@ static const tri_kind kinds[] = {
         "CIFAR-10's colour photographs, 32 x 32 x 3, 10 classes" }, tri_open_cifar10 },
     { { "idx", "idx:IMAGES[,LABELS]",
         "IDX files of bytes, plain or .gz" }, tri_open_idx },
+    { { "npy", "npy:FILE",
+        "a NumPy array, one row or image for each index of its first axis" }, tri_open_npy },
     { { "csv", "csv:FILE",
         "a table of numbers, each column scaled to [0, 1]" }, tri_open_csv },
     { { "images", "images:DIR",
@@ -199,6 +201,11 @@ int64_t tri_source_label(const tr_dataset *d, tr_split split, int64_t index)
     return rows->labels[rows->row ? rows->row[index] : index];
 }
 
+int64_t tri_source_grain(const tr_dataset *d)
+{
+    return d->source->draw ? 16 : (1 << 18) / image_size(d) + 1;
+}
+
 /* --- Whole stretches
  * ------------------------------------------------------------------------------- */
 
@@ -242,7 +249,7 @@ tr_tensor *tr_dataset_images(const tr_dataset *dataset, tr_split split, int64_t 
         tr_empty(TR_F32, TR_SHAPE(end - begin, dataset->height, dataset->width, dataset->channels));
     if (!x) return NULL;
     read_job job = { dataset, split, begin, x->data };
-    tri_parallel_for(end - begin, 16, read_piece, &job);
+    tri_parallel_for(end - begin, tri_source_grain(dataset), read_piece, &job);
     return x;
 }
 

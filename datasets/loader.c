@@ -166,7 +166,7 @@ bool tr_loader_next(tr_loader *loader, tr_batch *batch)
     *batch = last ? loader->last : loader->full;
     fill_job job = { loader, loader->position * loader->options.batch, batch };
     mark_changed(batch);
-    tri_parallel_for(batch->x->shape[0], 16, fill_piece, &job);
+    tri_parallel_for(batch->x->shape[0], tri_source_grain(loader->dataset), fill_piece, &job);
     loader->position++;
     return true;
 }

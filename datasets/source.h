@@ -57,6 +57,10 @@ tr_status tri_source_prepare(const tr_dataset *d, tr_split split);
 void tri_source_read(const tr_dataset *d, tr_split split, int64_t index, float *x);
 int64_t tri_source_label(const tr_dataset *d, tr_split split, int64_t index);
 
+/* How many images a thread should take at a time: few where they are drawn, and so many where they
+ * are only copied that the copying outweighs starting a thread. */
+int64_t tri_source_grain(const tr_dataset *d);
+
 /* --- Help for readers (dataset.c, places.c) ----------------------------------------------------
  */
 
