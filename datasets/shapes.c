@@ -30,7 +30,7 @@ static double sine_of_turns(double t)
 }
 
 /* Shape, scale, angle in turns, x and y. */
-static void draw_factors(uint64_t seed, tr_split split, int64_t index, double f[5])
+static void draw_factors(uint64_t seed, tr_data_split split, int64_t index, double f[5])
 {
     uint32_t counter[4] = { (uint32_t)split, 1, (uint32_t)index,
                             (uint32_t)((uint64_t)index >> 32) };
@@ -41,14 +41,14 @@ static void draw_factors(uint64_t seed, tr_split split, int64_t index, double f[
     f[1] = 0.5 + 0.5 * f[1];
 }
 
-static int shape_factors(uint64_t seed, tr_split split, int64_t index, double factors[8])
+static int shape_factors(uint64_t seed, tr_data_split split, int64_t index, double factors[8])
 {
     draw_factors(seed, split, index, factors);
     factors[2] *= two_pi;
     return 5;
 }
 
-static int64_t shape_label(uint64_t seed, tr_split split, int64_t index)
+static int64_t shape_label(uint64_t seed, tr_data_split split, int64_t index)
 {
     (void)seed, (void)split;
     return index % SHAPES;
@@ -65,7 +65,7 @@ static bool inside(int shape, double x, double y)
     return round * round * round < x * x * y * y * y;
 }
 
-static void draw_shape(uint64_t seed, tr_split split, int64_t index, uint8_t *pixels)
+static void draw_shape(uint64_t seed, tr_data_split split, int64_t index, uint8_t *pixels)
 {
     double f[5];
     draw_factors(seed, split, index, f);

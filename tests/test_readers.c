@@ -38,7 +38,7 @@ static void expect_error(const char *spec, tr_status kind, const char *message)
     tr_error_clear();
 }
 
-static float value(const tr_dataset *d, tr_split split, int64_t image, int64_t k)
+static float value(const tr_dataset *d, tr_data_split split, int64_t image, int64_t k)
 {
     tr_tensor *x = tr_dataset_images(d, split, image, image + 1);
     ck_assert_msg(x != NULL, "%s", tr_error());
@@ -274,10 +274,10 @@ START_TEST(folder_of_classes)
         for (int64_t i = 0; i < d->count[s]; i++) {
             /* The middle 8 x 8 of 8 x 16, halved: two columns of 200, two of the picture's own
              * level. */
-            int level = (int)(value(d, (tr_split)s, i, 3 * 3) * 255 + 0.5f), k = level / 10;
-            ck_assert_int_eq((int)(value(d, (tr_split)s, i, 3 * 1) * 255 + 0.5f), 200);
-            ck_assert_int_eq((int)(value(d, (tr_split)s, i, 3 * 3 + 2) * 255 + 0.5f), level + 2);
-            ck_assert_int_eq(((int64_t *)tr_dataset_labels(d, (tr_split)s, i, i + 1)->data)[0],
+            int level = (int)(value(d, (tr_data_split)s, i, 3 * 3) * 255 + 0.5f), k = level / 10;
+            ck_assert_int_eq((int)(value(d, (tr_data_split)s, i, 3 * 1) * 255 + 0.5f), 200);
+            ck_assert_int_eq((int)(value(d, (tr_data_split)s, i, 3 * 3 + 2) * 255 + 0.5f), level + 2);
+            ck_assert_int_eq(((int64_t *)tr_dataset_labels(d, (tr_data_split)s, i, i + 1)->data)[0],
                              k >= 5);
             seen[k]++;
             sorted &= k > before;
