@@ -175,6 +175,10 @@ TR_API tr_tensor *tr_log_softmax(tr_tensor *x, int axis);            /* x - ln s
  * p, -t ln p - (1 - t) ln(1 - p) with logarithms bounded by -100. Elementwise; nn/loss.h reduces them. */
 TR_API tr_tensor *tr_logistic_loss(tr_tensor *x, tr_tensor *t);
 TR_API tr_tensor *tr_binary_loss(tr_tensor *p, tr_tensor *t);
+/* (x - mean) / sqrt(var + epsilon) over the axes (normalize.c). `mean` and `variance` receive what was
+ * found, in keepdim form, without gradient; or are NULL. */
+TR_API tr_tensor *tr_standardize(tr_tensor *x, tr_shape axes, double epsilon, tr_tensor **mean,
+                                 tr_tensor **variance);
 
 /* --- Shape (view.c) -------------------------------------------------------------------------------------- */
 
