@@ -14,7 +14,7 @@
 extern "C" {
 #endif
 
-/* --- Arithmetic (elementwise.c) ------------------------------------------------------------------------ */
+/* --- Arithmetic (arithmetic.c) ------------------------------------------------------------------------- */
 
 TR_API tr_tensor *tr_add(tr_tensor *a, tr_tensor *b);              /* a + b */
 TR_API tr_tensor *tr_sub(tr_tensor *a, tr_tensor *b);              /* a - b */
@@ -24,18 +24,115 @@ TR_API tr_tensor *tr_neg(tr_tensor *x);                            /* -x */
 TR_API tr_tensor *tr_scale(tr_tensor *x, double factor);           /* factor x */
 TR_API tr_tensor *tr_add_scalar(tr_tensor *x, double term);        /* x + term */
 TR_API tr_tensor *tr_affine(tr_tensor *x, double factor, double term); /* factor x + term */
+TR_API tr_tensor *tr_lerp(tr_tensor *a, tr_tensor *b, tr_tensor *t); /* a + t (b - a) */
 TR_API tr_tensor *tr_square(tr_tensor *x);                         /* x x */
 TR_API tr_tensor *tr_sqrt(tr_tensor *x);
-TR_API tr_tensor *tr_exp(tr_tensor *x);
-TR_API tr_tensor *tr_log(tr_tensor *x);                            /* natural */
+TR_API tr_tensor *tr_rsqrt(tr_tensor *x);                          /* 1 / sqrt(x) */
+TR_API tr_tensor *tr_reciprocal(tr_tensor *x);                     /* 1 / x */
+TR_API tr_tensor *tr_pow_scalar(tr_tensor *x, double p);           /* x^p */
+TR_API tr_tensor *tr_pow(tr_tensor *a, tr_tensor *b);              /* a^b; gradient to a negative base's exponent is NaN */
+TR_API tr_tensor *tr_hypot(tr_tensor *a, tr_tensor *b);            /* sqrt(a a + b b) */
+TR_API tr_tensor *tr_abs(tr_tensor *x);                            /* |x|; derivative 0 at 0 */
+TR_API tr_tensor *tr_sign(tr_tensor *x);                           /* -1, 0, 1; NaN stays. No gradient */
+TR_API tr_tensor *tr_maximum(tr_tensor *a, tr_tensor *b);          /* NaN wins; of equals each gets half the gradient */
+TR_API tr_tensor *tr_minimum(tr_tensor *a, tr_tensor *b);
+TR_API tr_tensor *tr_clamp(tr_tensor *x, double low, double high); /* gradient passes at the bounds; low <= high */
+TR_API tr_tensor *tr_floor(tr_tensor *x);                          /* this and the next three: no gradient */
+TR_API tr_tensor *tr_ceil(tr_tensor *x);
+TR_API tr_tensor *tr_round(tr_tensor *x);                          /* ties to even */
+TR_API tr_tensor *tr_trunc(tr_tensor *x);
 
-/* --- Activations (elementwise.c) ----------------------------------------------------------------------- */
+/* --- Functions (function.c) ----------------------------------------------------------------------------- */
+
+TR_API tr_tensor *tr_exp(tr_tensor *x);
+TR_API tr_tensor *tr_expm1(tr_tensor *x);                          /* e^x - 1 */
+TR_API tr_tensor *tr_exp2(tr_tensor *x);                           /* 2^x */
+TR_API tr_tensor *tr_log(tr_tensor *x);                            /* natural */
+TR_API tr_tensor *tr_log1p(tr_tensor *x);                          /* ln(1 + x) */
+TR_API tr_tensor *tr_log2(tr_tensor *x);
+TR_API tr_tensor *tr_sin(tr_tensor *x);
+TR_API tr_tensor *tr_cos(tr_tensor *x);
+TR_API tr_tensor *tr_tan(tr_tensor *x);
+TR_API tr_tensor *tr_asin(tr_tensor *x);
+TR_API tr_tensor *tr_acos(tr_tensor *x);
+TR_API tr_tensor *tr_atan(tr_tensor *x);
+TR_API tr_tensor *tr_atan2(tr_tensor *a, tr_tensor *b);            /* angle of the point (b, a) */
+TR_API tr_tensor *tr_sinh(tr_tensor *x);
+TR_API tr_tensor *tr_cosh(tr_tensor *x);
+TR_API tr_tensor *tr_tanh(tr_tensor *x);
+TR_API tr_tensor *tr_erf(tr_tensor *x);
+TR_API tr_tensor *tr_erfc(tr_tensor *x);                           /* 1 - erf(x) */
+TR_API tr_tensor *tr_lgamma(tr_tensor *x);                         /* ln |gamma(x)| */
+TR_API tr_tensor *tr_digamma(tr_tensor *x);                        /* derivative of lgamma */
+TR_API tr_tensor *tr_polygamma(int n, tr_tensor *x);               /* n-th derivative of digamma, 0 <= n <= 100 */
+
+/* --- Comparisons, logic, selection (compare.c) ---------------------------------------------------------- */
+
+/* Of two arguments of one dtype, any; the results are u8, 0 or 1, and carry no gradient. */
+TR_API tr_tensor *tr_equal(tr_tensor *a, tr_tensor *b);
+TR_API tr_tensor *tr_not_equal(tr_tensor *a, tr_tensor *b);
+TR_API tr_tensor *tr_less(tr_tensor *a, tr_tensor *b);
+TR_API tr_tensor *tr_less_equal(tr_tensor *a, tr_tensor *b);
+TR_API tr_tensor *tr_greater(tr_tensor *a, tr_tensor *b);
+TR_API tr_tensor *tr_greater_equal(tr_tensor *a, tr_tensor *b);
+/* What is not 0 is true. Any dtype, u8 results, no gradient. */
+TR_API tr_tensor *tr_logical_not(tr_tensor *x);
+TR_API tr_tensor *tr_logical_and(tr_tensor *a, tr_tensor *b);
+TR_API tr_tensor *tr_logical_or(tr_tensor *a, tr_tensor *b);
+TR_API tr_tensor *tr_logical_xor(tr_tensor *a, tr_tensor *b);
+/* condition ? a : b; the condition is u8, a and b of one dtype, any. */
+TR_API tr_tensor *tr_where(tr_tensor *condition, tr_tensor *a, tr_tensor *b);
+
+/* --- Activations (activation.c) --------------------------------------------------------------------------- */
 
 TR_API tr_tensor *tr_sigmoid(tr_tensor *x);                        /* 1 / (1 + e^-x) */
 TR_API tr_tensor *tr_softplus(tr_tensor *x);                       /* ln(1 + e^x) */
-TR_API tr_tensor *tr_tanh(tr_tensor *x);
 TR_API tr_tensor *tr_relu(tr_tensor *x);                           /* max(x, 0); derivative 0 at 0 */
 TR_API tr_tensor *tr_relu_mask(tr_tensor *g, tr_tensor *x);        /* x > 0 ? g : 0; no gradient to x */
+TR_API tr_tensor *tr_leaky_relu(tr_tensor *x, double slope);       /* x > 0 ? x : slope x; derivative slope at 0 */
+TR_API tr_tensor *tr_prelu(tr_tensor *x, tr_tensor *slope);        /* the same with a slope to learn, which broadcasts */
+TR_API tr_tensor *tr_elu(tr_tensor *x, double alpha);              /* x > 0 ? x : alpha (e^x - 1); derivative alpha at 0 */
+TR_API tr_tensor *tr_celu(tr_tensor *x, double alpha);             /* x > 0 ? x : alpha (e^(x / alpha) - 1); alpha > 0 */
+TR_API tr_tensor *tr_selu(tr_tensor *x);                           /* 1.0507 elu(x, 1.6733) (Klambauer et al. 2017) */
+TR_API tr_tensor *tr_gelu(tr_tensor *x);                           /* x Phi(x), Phi the normal distribution */
+TR_API tr_tensor *tr_gelu_tanh(tr_tensor *x);                      /* its approximation by tanh */
+TR_API tr_tensor *tr_silu(tr_tensor *x);                           /* x sigmoid(x) */
+TR_API tr_tensor *tr_mish(tr_tensor *x);                           /* x tanh(softplus(x)) */
+TR_API tr_tensor *tr_logsigmoid(tr_tensor *x);                     /* ln sigmoid(x) */
+TR_API tr_tensor *tr_softsign(tr_tensor *x);                       /* x / (1 + |x|) */
+TR_API tr_tensor *tr_hardtanh(tr_tensor *x, double low, double high); /* clamp with derivative 0 at the bounds */
+TR_API tr_tensor *tr_relu6(tr_tensor *x);                          /* hardtanh(x, 0, 6) */
+TR_API tr_tensor *tr_hardsigmoid(tr_tensor *x);                    /* relu6(x + 3) / 6 */
+TR_API tr_tensor *tr_hardswish(tr_tensor *x);                      /* x hardsigmoid(x); derivative 3/2 at 3 */
+
+/* Activations by name. The first four are those that a product can apply to its own result: their
+ * derivative follows from the result. Where a number is to choose it is the usual one: leaky_relu 0.01,
+ * elu 1, hardtanh -1 and 1. */
+typedef enum tr_activation {
+    TR_IDENTITY,
+    TR_RELU,
+    TR_SIGMOID,
+    TR_TANH,
+    TR_LEAKY_RELU,
+    TR_ELU,
+    TR_SELU,
+    TR_GELU,
+    TR_GELU_TANH,
+    TR_SILU,
+    TR_MISH,
+    TR_SOFTPLUS,
+    TR_SOFTSIGN,
+    TR_LOGSIGMOID,
+    TR_RELU6,
+    TR_HARDTANH,
+    TR_HARDSIGMOID,
+    TR_HARDSWISH
+} tr_activation;
+
+TR_API tr_tensor  *tr_activate(tr_tensor *x, tr_activation act); /* x itself for TR_IDENTITY */
+TR_API const char *tr_activation_name(tr_activation act);        /* "leaky_relu"; NULL if there is none */
+/* The activation of that name; the error for an unknown one lists those there are. */
+TR_API tr_status tr_activation_find(const char *name, tr_activation *act);
 
 /* --- Reductions (reduction.c) -------------------------------------------------------------------------- */
 
@@ -59,10 +156,8 @@ TR_API tr_tensor *tr_transpose(tr_tensor *x, int axis_a, int axis_b);
  * broadcast; a vector [K] stands for [1, K] on the left, [K, 1] on the right, and its axis is dropped. */
 TR_API tr_tensor *tr_matmul(tr_tensor *a, tr_tensor *b);
 
-/* Activations that a product applies to its own result: those whose derivative follows from the result. */
-typedef enum tr_activation { TR_IDENTITY, TR_RELU, TR_SIGMOID, TR_TANH } tr_activation;
-
-/* y = act(x w + bias): x [..., in], w [in, out], bias [out] or NULL, y [..., out], in one pass. */
+/* y = act(x w + bias): x [..., in], w [in, out], bias [out] or NULL, y [..., out]; in one pass for the first
+ * four activations. */
 TR_API tr_tensor *tr_affine_map(tr_tensor *x, tr_tensor *w, tr_tensor *bias, tr_activation act);
 
 /* --- Convolution (convolution.c): images [N, H, W, C], kernels [KH, KW, C / groups, K] ------------------------- */
