@@ -1,11 +1,11 @@
-/* einsum.c: Einstein's notation for two operands. Every such sum is a stack of matrix products: with the
- * letters sorted into those of both operands and the result (stack), of one and the result (rows,
+/* einsum.c: Einstein's notation for two operands. Every such sum is a stack of matrix products: with
+ * the letters sorted into those of both operands and the result (stack), of one and the result (rows,
  * columns), of both but not the result (inner), and of one only (summed at once),
  *
  *     a [stack, rows, inner]  b [stack, inner, columns]  ->  [stack, rows, columns]
  *
- * and the result's axes are put in the order asked for. Gradients need no rule of their own: they are
- * those of permute, reshape, sum and matmul.                                                          */
+ * and the result's axes are put in the order asked for. Gradients need no rule of their own: they
+ * are those of permute, reshape, sum and matmul. */
 #include "autograd/tape.h"
 
 #include <string.h>
@@ -34,7 +34,7 @@ static bool bad_equation(const plan *p, const char *problem)
     return false;
 }
 
-/* --- Reading -------------------------------------------------------------------------------------------- */
+/* --- Reading ---------------------------------------------------------------------------------- */
 
 static bool is_letter(char c)
 {
@@ -45,9 +45,11 @@ static bool is_letter(char c)
 static bool add_letter(plan *p, int k, char c)
 {
     term *t = &p->of[k];
-    if (!is_letter(c)) return bad_equation(p, "axes are letters, operands are parted by ',', the result by '->'");
+    if (!is_letter(c))
+        return bad_equation(p, "axes are letters, operands are parted by ',', the result by '->'");
     if (t->rank == TR_MAX_RANK) return bad_equation(p, "more than 8 axes");
-    if (contains(t, c)) return bad_equation(p, "a letter occurs twice in one operand; take the diagonal first");
+    if (contains(t, c))
+        return bad_equation(p, "a letter occurs twice in one operand; take the diagonal first");
     t->letter[t->rank++] = c;
     return true;
 }
@@ -56,7 +58,8 @@ static bool add_letter(plan *p, int k, char c)
 static bool implied_result(plan *p)
 {
     for (int c = 0; c < LETTERS; c++)
-        if (contains(&p->of[0], (char)c) != contains(&p->of[1], (char)c) && !add_letter(p, RESULT, (char)c))
+        if (contains(&p->of[0], (char)c) != contains(&p->of[1], (char)c) &&
+            !add_letter(p, RESULT, (char)c))
             return false;
     return true;
 }
@@ -81,7 +84,8 @@ static bool read_equation(plan *p, int operands)
     if (!arrow && k + 1 != operands) return bad_equation(p, "fewer operands than tensors");
     if (!arrow) return implied_result(p);
     for (int i = 0; i < p->of[RESULT].rank; i++)
-        if (!contains(&p->of[0], p->of[RESULT].letter[i]) && !contains(&p->of[1], p->of[RESULT].letter[i]))
+        if (!contains(&p->of[0], p->of[RESULT].letter[i]) &&
+            !contains(&p->of[1], p->of[RESULT].letter[i]))
             return bad_equation(p, "a letter of the result is in no operand");
     return true;
 }
@@ -90,8 +94,8 @@ static bool read_sizes(plan *p, int k, const tr_tensor *t)
 {
     char text[240], problem[360];
     if (t->rank != p->of[k].rank) {
-        snprintf(problem, sizeof problem, "operand %d has %d letters, its tensor is %s", k + 1, p->of[k].rank,
-                 tr_describe(t, text, sizeof text));
+        snprintf(problem, sizeof problem, "operand %d has %d letters, its tensor is %s", k + 1,
+                 p->of[k].rank, tr_describe(t, text, sizeof text));
         return bad_equation(p, problem);
     }
     for (int i = 0; i < t->rank; i++) {
@@ -106,10 +110,9 @@ static bool read_sizes(plan *p, int k, const tr_tensor *t)
     return true;
 }
 
-/* --- Computing ------------------------------------------------------------------------------------------- */
+/* --- Computing -------------------------------------------------------------------------------- */
 
-/* Appends to `to` the letters of term k for which membership in the other operand and in the result is as
- * given. */
+/* Appends to `to` the letters of operand k that are, or are not, in the other one and the result. */
 static void pick(const plan *p, int k, bool in_other, bool in_result, term *to)
 {
     const term *from = &p->of[k];
@@ -124,7 +127,8 @@ static tr_shape order_of(const term *to, const term *from)
 {
     tr_shape axes = { .rank = to->rank };
     for (int i = 0; i < to->rank; i++)
-        axes.dim[i] = (const char *)memchr(from->letter, to->letter[i], (size_t)from->rank) - from->letter;
+        axes.dim[i] =
+            (const char *)memchr(from->letter, to->letter[i], (size_t)from->rank) - from->letter;
     return axes;
 }
 
@@ -140,8 +144,7 @@ static void append(term *to, const term *from)
     for (int i = 0; i < from->rank; i++) to->letter[to->rank++] = from->letter[i];
 }
 
-/* Operand k without the letters that only it has, its axes grouped as three terms, merged to a stack of
- * matrices. */
+/* Operand k summed over the letters that only it has, as a stack of matrices: three groups of axes. */
 static tr_tensor *as_matrices(const plan *p, int k, tr_tensor *t, const term *const groups[3])
 {
     term     kept = { 0 }, alone = { 0 };
@@ -166,7 +169,8 @@ tr_tensor *tr_einsum(const char *equation, tr_tensor *a, tr_tensor *b)
 {
     plan p = { .equation = equation };
     term stack = { 0 }, rows = { 0 }, columns = { 0 }, inner = { 0 }, found = { 0 };
-    if (tri_failed() || !tri_check_alive(a, "einsum") || (b != NULL && !tri_check_alive(b, "einsum")))
+    if (tri_failed() || !tri_check_alive(a, "einsum") ||
+        (b != NULL && !tri_check_alive(b, "einsum")))
         return NULL;
     memset(p.size, -1, sizeof p.size);
     if (!read_equation(&p, b != NULL ? 2 : 1) || !read_sizes(&p, 0, a)) return NULL;
@@ -177,7 +181,8 @@ tr_tensor *tr_einsum(const char *equation, tr_tensor *a, tr_tensor *b)
     pick(&p, 0, true, false, &inner);
 
     tr_tensor *y = as_matrices(&p, 0, a, (const term *const[]){ &stack, &rows, &inner });
-    if (b != NULL) y = tr_matmul(y, as_matrices(&p, 1, b, (const term *const[]){ &stack, &inner, &columns }));
+    if (b != NULL)
+        y = tr_matmul(y, as_matrices(&p, 1, b, (const term *const[]){ &stack, &inner, &columns }));
     append(&found, &stack);
     append(&found, &rows);
     append(&found, &columns);

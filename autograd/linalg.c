@@ -1,9 +1,9 @@
 /* linalg.c: factorisations of square matrices, and products that are told by index letters.
  *
  * A matrix is the last two axes [n, n]; leading axes are a stack. The gradients are products with
- * inverses, never formed where a triangular system does (Giles 2008, "Collected matrix derivative results
- * for forward and reverse mode algorithmic differentiation"; Murray 2016, "Differentiation of the Cholesky
- * decomposition"). The numbers are computed in tensor/linalg.c, in f64.                               */
+ * inverses, never formed where a triangular system does (Giles 2008, "Collected matrix derivative
+ * results for forward and reverse mode algorithmic differentiation"; Murray 2016, "Differentiation
+ * of the Cholesky decomposition"). The numbers are computed in tensor/linalg.c, in f64. */
 #include "autograd/registry.h"
 
 #include <string.h>
@@ -17,7 +17,8 @@ static bool fail(const tr_call *c, const char *problem, const char *hint)
 static bool check_square(const tr_call *c)
 {
     const tr_tensor *a = c->in[0];
-    return (a->rank >= 2 && tr_dim(a, -1) == tr_dim(a, -2)) || fail(c, "a square matrix is needed", NULL);
+    return (a->rank >= 2 && tr_dim(a, -1) == tr_dim(a, -2)) ||
+           fail(c, "a square matrix is needed", NULL);
 }
 
 /* The result has a's shape. */
@@ -59,7 +60,7 @@ static tr_tensor *triangle(tr_dtype dtype, int64_t n, bool upper, double diagona
     return mask;
 }
 
-/* --- Triangular systems -------------------------------------------------------------------------------------- */
+/* --- Triangular systems ----------------------------------------------------------------------- */
 
 typedef struct triangular_attributes {
     bool upper;
@@ -98,8 +99,10 @@ static const triangular_attributes lower_triangle = { false }, upper_triangle = 
 
 const tr_op tri_op_solve_triangular = {
     .name = "solve_triangular", .arguments = { "a", "b" }, TR_OP_PLACE,
-    .formula = "y = a^-1 b, from one triangle of a", .gradient = "gb = a^-T g, ga = -triangle(gb y^T)",
-    .shape = solve_triangular_shape, .forward = solve_triangular_forward, .vjp = solve_triangular_vjp,
+    .formula = "y = a^-1 b, from one triangle of a",
+    .gradient = "gb = a^-T g, ga = -triangle(gb y^T)",
+    .shape = solve_triangular_shape, .forward = solve_triangular_forward,
+    .vjp = solve_triangular_vjp,
     .examples = (const tr_example[]){
         { "w[3,3] x[3,2]", &lower_triangle, sizeof lower_triangle },
         { "w[3,3] x[3,2]", &upper_triangle, sizeof upper_triangle },
@@ -116,10 +119,10 @@ tr_tensor *tr_solve_triangular(tr_tensor *a, tr_tensor *b, bool upper)
     return tr_apply(&tri_op_solve_triangular, (tr_tensor *[]){ a, b }, 2, &t, sizeof t);
 }
 
-/* --- Cholesky ------------------------------------------------------------------------------------------------ */
+/* --- Cholesky --------------------------------------------------------------------------------- */
 
-/* l l^T = (a + a^T) / 2, l lower triangular. From dl = l phi(l^-1 da l^-T), where phi takes the lower
- * triangle and halves the diagonal:
+/* l l^T = (a + a^T) / 2, l lower triangular. From dl = l phi(l^-1 da l^-T), where phi takes the
+ * lower triangle and halves the diagonal:
  *   s = l^-T phi(l^T g) l^-1, ga = (s + s^T) / 2 */
 static tr_status cholesky_forward(tr_call *c)
 {
@@ -140,7 +143,8 @@ static void cholesky_vjp(tr_call *c, tr_tensor *g, tr_tensor **gin)
 const tr_op tri_op_cholesky = {
     .name = "cholesky", .arguments = { "a" }, TR_OP_PLACE,
     .formula = "y y^T = (a + a^T) / 2, y lower triangular",
-    .gradient = "s = y^-T phi(y^T g) y^-1, ga = (s + s^T) / 2, phi: lower triangle, diagonal halved",
+    .gradient = "s = y^-T phi(y^T g) y^-1, ga = (s + s^T) / 2, "
+                "phi: lower triangle, diagonal halved",
     .shape = square_shape, .forward = cholesky_forward, .vjp = cholesky_vjp,
     .examples = (const tr_example[]){ { .inputs = "s[3,3]" },
                                       { .inputs = "s[2,4,4]" },
@@ -155,7 +159,7 @@ tr_tensor *tr_cholesky(tr_tensor *a)
     return tr_apply(&tri_op_cholesky, &a, 1, NULL, 0);
 }
 
-/* --- Inverse and log-determinant ------------------------------------------------------------------------------- */
+/* --- Inverse and log-determinant -------------------------------------------------------------- */
 
 /* y = a^-1      ga = -y^T g y^T */
 static tr_status inverse_forward(tr_call *c)
@@ -226,7 +230,7 @@ tr_tensor *tr_logdet(tr_tensor *a)
     return tr_apply(&tri_op_logdet, &a, 1, NULL, 0);
 }
 
-/* --- Eigenvalues: no gradient ------------------------------------------------------------------------------------ */
+/* --- Eigenvalues: no gradient ----------------------------------------------------------------- */
 
 tr_status tr_eigh(const tr_tensor *a, tr_tensor **values, tr_tensor **vectors)
 {
@@ -247,7 +251,7 @@ tr_status tr_eigh(const tr_tensor *a, tr_tensor **values, tr_tensor **vectors)
     return check_factored(&c, bad, "not finite");
 }
 
-/* --- Products ------------------------------------------------------------------------------------------------------ */
+/* --- Products --------------------------------------------------------------------------------- */
 
 tr_tensor *tr_outer(tr_tensor *a, tr_tensor *b)
 {
@@ -282,5 +286,6 @@ tr_tensor *tr_bilinear(tr_tensor *x1, tr_tensor *x2, tr_tensor *w, tr_tensor *bi
     row.dim[row.rank++ - 1] = 1;
     flat.dim[flat.rank - 1] = inner[0] * inner[1];
     tr_tensor *pairs = tr_reshape(tr_mul(tr_reshape(x1, column), tr_reshape(x2, row)), flat);
-    return tr_affine_map(pairs, tr_reshape(w, TR_SHAPE(inner[0] * inner[1], w->shape[2])), bias, TR_IDENTITY);
+    return tr_affine_map(pairs, tr_reshape(w, TR_SHAPE(inner[0] * inner[1], w->shape[2])), bias,
+                         TR_IDENTITY);
 }

@@ -1,9 +1,9 @@
-/* linalg.c: factorisations of small dense matrices, the last two axes of a tensor; the leading axes are a
- * stack, one matrix a piece of work. Everything is computed in f64, whatever the dtype of the tensors:
- * these matrices are covariances and Jacobians, a few hundred rows at most, and accuracy matters more
- * than speed. All inner loops run along rows.
+/* linalg.c: factorisations of dense matrices, the last two axes of a tensor; the leading axes are a
+ * stack, one matrix a piece of work. Everything is computed in f64, whatever the dtype of the
+ * tensors: these matrices are covariances and Jacobians, a few hundred rows at most, and accuracy
+ * matters more than speed. All inner loops run along rows.
  *
- * Read next: autograd/linalg.c, where the gradients are.                                               */
+ * Read next: autograd/linalg.c, where the gradients are. */
 #include "tensor/compute.h"
 
 #include <assert.h>
@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- Stacks of matrices as f64 memory ------------------------------------------------------------------- */
+/* --- Stacks of matrices as f64 memory --------------------------------------------------------- */
 
 typedef struct stack {
     double      *a;         /* count of [n, n] */
@@ -44,10 +44,11 @@ static void note_bad(stack *s, int64_t index)
     }
 }
 
-/* Runs `body` on copies of a and of x, matrix by matrix; x may be NULL. Then y is what the body left in
- * the one or the other. */
-static tr_status run(stack *s, tr_tensor *y, const tr_tensor *a, const tr_tensor *x, bool result_is_x,
-                     void (*body)(void *context, int64_t begin, int64_t end), int64_t *bad)
+/* Runs `body` on copies of a and of x, matrix by matrix; x may be NULL. Then y is what the body
+ * left in the one or the other. */
+static tr_status run(stack *s, tr_tensor *y, const tr_tensor *a, const tr_tensor *x,
+                     bool result_is_x, void (*body)(void *context, int64_t begin, int64_t end),
+                     int64_t *bad)
 {
     tr_tensor *matrices = load(a), *right = x != NULL ? load(x) : NULL;
     if (matrices == NULL || (x != NULL && right == NULL)) return tr_status_get();
@@ -63,7 +64,7 @@ static tr_status run(stack *s, tr_tensor *y, const tr_tensor *a, const tr_tensor
     return tri_copy(y, result_is_x ? right : matrices);
 }
 
-/* --- Rows ------------------------------------------------------------------------------------------------- */
+/* --- Rows ------------------------------------------------------------------------------------- */
 
 static double dot(int64_t n, const double *x, const double *y)
 {
@@ -80,7 +81,7 @@ static void add_scaled(int64_t n, double *y, double factor, const double *x)
     for (int64_t i = 0; i < n; i++) y[i] += factor * x[i];
 }
 
-/* --- Triangular systems --------------------------------------------------------------------------------------- */
+/* --- Triangular systems ----------------------------------------------------------------------- */
 
 /* x [n, m] becomes t^-1 x, t lower triangular; a unit diagonal is not read. */
 static void solve_lower(int64_t n, int64_t m, const double *t, double *x, bool unit)
@@ -121,7 +122,7 @@ tr_status tri_solve_triangular(tr_tensor *y, const tr_tensor *a, const tr_tensor
     return tr_status_get();
 }
 
-/* --- Cholesky ------------------------------------------------------------------------------------------------- */
+/* --- Cholesky --------------------------------------------------------------------------------- */
 
 /* a = l l^T, l in the place of a, from a's symmetric part; false unless a is positive definite. */
 static bool cholesky(int64_t n, double *a)
@@ -162,7 +163,7 @@ tr_status tri_cholesky(tr_tensor *l, const tr_tensor *a, int64_t *bad)
     return tr_status_get();
 }
 
-/* --- Inverse and log-determinant ---------------------------------------------------------------------------------- */
+/* --- Inverse and log-determinant -------------------------------------------------------------- */
 
 static void swap_rows(int64_t n, double *x, double *y)
 {
@@ -173,8 +174,8 @@ static void swap_rows(int64_t n, double *x, double *y)
     }
 }
 
-/* a becomes l and u with l u = a, its rows exchanged so that each pivot is the largest of its column;
- * the exchanges are also made in x [n, m] (m may be 0). False where a pivot is 0 or NaN. */
+/* a becomes l and u with l u = a, its rows exchanged so that each pivot is the largest of its
+ * column; the exchanges are also made in x [n, m] (m may be 0). False where a pivot is 0 or NaN. */
 static bool lu(int64_t n, double *a, int64_t m, double *x)
 {
     for (int64_t k = 0; k < n; k++) {
@@ -251,14 +252,15 @@ tr_status tri_log_determinant(tr_tensor *y, const tr_tensor *a)
     return tr_status_get();
 }
 
-/* --- Symmetric eigenvalues ------------------------------------------------------------------------------------------ */
+/* --- Symmetric eigenvalues -------------------------------------------------------------------- */
 
-/* Below this a length is 0, in a matrix whose largest element is 1; its square would be denormal. */
+/* Below this a length counts as 0, in a matrix whose largest element is 1: its square is denormal. */
 static const double TINY = 1e-150;
 
-/* Householder: reflections h_0, h_1, ... turn symmetric a into q^T a q, tridiagonal, with diagonal d and
- * e beside it; z becomes q^T. a is destroyed; v and p hold n numbers. */
-static void tridiagonalise(int64_t n, double *a, double *z, double *d, double *e, double *v, double *p)
+/* Householder: reflections h_0, h_1, ... turn symmetric a into q^T a q, tridiagonal, with diagonal d
+ * and e beside it; z becomes q^T. a is destroyed; v and p hold n numbers. */
+static void tridiagonalise(int64_t n, double *a, double *z, double *d, double *e, double *v,
+                           double *p)
 {
     for (int64_t i = 0; i < n * n; i++) z[i] = i % (n + 1) == 0 ? 1 : 0;
     for (int64_t k = 0; k + 2 < n; k++) {
