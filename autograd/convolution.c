@@ -195,8 +195,8 @@ const tr_op tri_op_conv2d = {
 
 /* --- conv2d_dx -------------------------------------------------------------------------------- */
 
-/* dx[n,y,x,c] = sum of g[n,i,j,k] w[r,s,c,k] over k, all i, r with i st + r di - p = y, and all j, s
- * with j st + s di - p = x.
+/* dx[n,y,x,c] = sum of g[n,i,j,k] w[r,s,c,k] over k, all i, r with i st + r di - p = y, and all
+ * j, s with j st + s di - p = x.
  *   gg = conv2d(u, w)         gw = conv2d_dw(u, g) */
 static bool conv2d_dx_shape(tr_call *c)
 {

@@ -1,6 +1,6 @@
-/* einsum.c: Einstein's notation for two operands. Every such sum is a stack of matrix products: with
- * the letters sorted into those of both operands and the result (stack), of one and the result (rows,
- * columns), of both but not the result (inner), and of one only (summed at once),
+/* einsum.c: Einstein's notation for two operands. Every such sum is a stack of matrix products:
+ * with the letters sorted into those of both operands and the result (stack), of one and the result
+ * (rows, columns), of both but not the result (inner), and of one only (summed at once),
  *
  *     a [stack, rows, inner]  b [stack, inner, columns]  ->  [stack, rows, columns]
  *
@@ -112,7 +112,7 @@ static bool read_sizes(plan *p, int k, const tr_tensor *t)
 
 /* --- Computing -------------------------------------------------------------------------------- */
 
-/* Appends to `to` the letters of operand k that are, or are not, in the other one and the result. */
+/* Appends to `to` the letters of operand k that are (not) in the other one and the result. */
 static void pick(const plan *p, int k, bool in_other, bool in_result, term *to)
 {
     const term *from = &p->of[k];
@@ -144,7 +144,7 @@ static void append(term *to, const term *from)
     for (int i = 0; i < from->rank; i++) to->letter[to->rank++] = from->letter[i];
 }
 
-/* Operand k summed over the letters that only it has, as a stack of matrices: three groups of axes. */
+/* Operand k, summed over letters that only it has, as a stack of matrices: three groups of axes. */
 static tr_tensor *as_matrices(const plan *p, int k, tr_tensor *t, const term *const groups[3])
 {
     term     kept = { 0 }, alone = { 0 };

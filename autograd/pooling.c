@@ -1,10 +1,10 @@
 /* pooling.c: the largest or the average of windows that slide over pictures, and unpooling.
  *
  * Max-pooling picks one element of each window. With `index` the picks' positions, h W + w in x's
- * plane, it is pool_gather(x, index), linear in x, whose adjoint max_unpool2d puts values back where
- * they were picked; the two are each other's gradient. The positions carry no gradient. Average
- * pooling is linear too; avg_pool2d_dx is its adjoint. So both families are closed under
- * differentiation. The numbers are computed in tensor/pool.c. Read next: resizing.c.              */
+ * plane, it is pool_gather(x, index), linear in x, whose adjoint max_unpool2d puts values back
+ * where they were picked; the two are each other's gradient. The positions carry no gradient.
+ * Average pooling is linear too; avg_pool2d_dx is its adjoint. So both families are closed under
+ * differentiation. The numbers are computed in tensor/pool.c. Read next: resizing.c. */
 #include "autograd/registry.h"
 #include "autograd/window.h"
 

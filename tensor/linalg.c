@@ -254,11 +254,11 @@ tr_status tri_log_determinant(tr_tensor *y, const tr_tensor *a)
 
 /* --- Symmetric eigenvalues -------------------------------------------------------------------- */
 
-/* Below this a length counts as 0, in a matrix whose largest element is 1: its square is denormal. */
+/* Below this a length counts as 0, in a matrix whose largest element is 1: its square underflows. */
 static const double TINY = 1e-150;
 
-/* Householder: reflections h_0, h_1, ... turn symmetric a into q^T a q, tridiagonal, with diagonal d
- * and e beside it; z becomes q^T. a is destroyed; v and p hold n numbers. */
+/* Householder: reflections h_0, h_1, ... turn symmetric a into q^T a q, tridiagonal, with diagonal
+ * d and e beside it; z becomes q^T. a is destroyed; v and p hold n numbers. */
 static void tridiagonalise(int64_t n, double *a, double *z, double *d, double *e, double *v,
                            double *p)
 {
