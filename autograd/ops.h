@@ -65,6 +65,42 @@ typedef enum tr_activation { TR_IDENTITY, TR_RELU, TR_SIGMOID, TR_TANH } tr_acti
 /* y = act(x w + bias): x [..., in], w [in, out], bias [out] or NULL, y [..., out], in one pass. */
 TR_API tr_tensor *tr_affine_map(tr_tensor *x, tr_tensor *w, tr_tensor *bias, tr_activation act);
 
+/* --- Convolution (convolution.c): images [N, H, W, C], kernels [KH, KW, C / groups, K] ------------------------- */
+
+/* TR_PAD_VALID: only the cells that `pad` says. TR_PAD_SAME: what makes the result ceil(size / stride)
+ * large; an odd cell goes after (Keras). */
+typedef enum tr_padding { TR_PAD_VALID, TR_PAD_SAME } tr_padding;
+
+/* Pairs are { rows, columns }; zeros stand for the defaults. */
+typedef struct tr_conv_options {
+    int64_t       stride[2];         /* default 1 */
+    int64_t       pad[2][2];         /* zeros around the image: [axis][before, after] */
+    tr_padding    padding;
+    int64_t       dilation[2];       /* distance of the kernel's cells; default 1 */
+    int64_t       groups;            /* channels in as many parts that do not mix; C: depthwise; default 1 */
+    tr_activation act;               /* applied to the result */
+    int64_t       output_padding[2]; /* transposed only: so many more rows, columns; below the stride */
+} tr_conv_options;
+
+/* y[n,i,j,k] = act(bias[k] + sum_rsc x[n, i stride + r dilation - pad, ..., c] w[r,s,c,k]) [N, OH, OW, K],
+ * OH = floor((H + pads - dilation (KH - 1) - 1) / stride) + 1. bias [K] or NULL; options NULL: defaults. */
+TR_API tr_tensor *tr_conv2d(tr_tensor *x, tr_tensor *w, tr_tensor *bias, const tr_conv_options *options);
+/* The gradients of <conv2d(x, w), g>: by x [N, height, width, C], by w [kh, kw, C / groups, K]. */
+TR_API tr_tensor *tr_conv2d_dx(tr_tensor *g, tr_tensor *w, int64_t height, int64_t width,
+                               const tr_conv_options *options);
+TR_API tr_tensor *tr_conv2d_dw(tr_tensor *x, tr_tensor *g, int64_t kh, int64_t kw,
+                               const tr_conv_options *options);
+/* Transposed convolution, x [N, H, W, in], w [KH, KW, out / groups, in] (Keras's layout; PyTorch's is
+ * [in, out / groups, KH, KW]) -> [N, OH, OW, out]: the gradient by its images of the convolution with
+ * these options. OH = (H - 1) stride - pads + dilation (KH - 1) + 1 + output_padding (PyTorch); with
+ * TR_PAD_SAME OH = H stride (Keras). */
+TR_API tr_tensor *tr_conv2d_transpose(tr_tensor *x, tr_tensor *w, tr_tensor *bias,
+                                      const tr_conv_options *options);
+/* The same along one axis: x [N, L, C], w [KW, C / groups, K]; the first number of each pair counts. */
+TR_API tr_tensor *tr_conv1d(tr_tensor *x, tr_tensor *w, tr_tensor *bias, const tr_conv_options *options);
+TR_API tr_tensor *tr_conv1d_transpose(tr_tensor *x, tr_tensor *w, tr_tensor *bias,
+                                      const tr_conv_options *options);
+
 #ifdef __cplusplus
 }
 #endif
