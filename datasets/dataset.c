@@ -10,15 +10,27 @@
 
 #include <string.h>
 
+/* clang-format off */
 static const tri_kind kinds[] = {
-    {{ "digits", "digits", "drawn handwritten digits, 28 x 28, 10 classes, no file needed" },
-     tri_open_digits                                                                                          },
-    { { "mnist", "mnist[:DIR]", "MNIST's handwritten digits, 28 x 28, 10 classes" },
-     tri_open_mnist                                                                                           },
-    { { "fashion-mnist", "fashion-mnist[:DIR]", "Fashion-MNIST's clothes, 28 x 28, 10 classes" },
-     tri_open_mnist                                                                                           },
-    { { "idx", "idx:IMAGES[,LABELS]", "IDX files of bytes, plain or .gz" },                       tri_open_idx},
+    { { "digits", "digits",
+        "drawn handwritten digits, 28 x 28, 10 classes, no file needed" }, tri_open_digits },
+    { { "shapes", "shapes",
+        "drawn squares, ellipses, hearts, 32 x 32, with true factors, no file needed" },
+      tri_open_shapes },
+    { { "mnist", "mnist[:DIR]",
+        "MNIST's handwritten digits, 28 x 28, 10 classes" }, tri_open_mnist },
+    { { "fashion-mnist", "fashion-mnist[:DIR]",
+        "Fashion-MNIST's clothes, 28 x 28, 10 classes" }, tri_open_mnist },
+    { { "cifar10", "cifar10[:DIR]",
+        "CIFAR-10's colour photographs, 32 x 32 x 3, 10 classes" }, tri_open_cifar10 },
+    { { "idx", "idx:IMAGES[,LABELS]",
+        "IDX files of bytes, plain or .gz" }, tri_open_idx },
+    { { "csv", "csv:FILE",
+        "a table of numbers, each column scaled to [0, 1]" }, tri_open_csv },
+    { { "images", "images:DIR",
+        "PNG, PGM and PPM pictures; the class is the folder's name" }, tri_open_images },
 };
+/* clang-format on */
 
 enum { KINDS = (int)(sizeof kinds / sizeof kinds[0]) };
 

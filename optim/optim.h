@@ -142,7 +142,7 @@ typedef enum tr_schedule_kind {
 typedef struct tr_schedule {
     tr_schedule_kind kind;
     double lr;             /* at the start, above 0 */
-    double min;            /* never below this, 0 or more */
+    double min;            /* not below this, warm-up apart; 0 or more */
     double factor;         /* above 0; 0: 0.1, for exponential 0.95 */
     int64_t every;         /* step: above 0 */
     int64_t length;        /* cosine: above 0 */

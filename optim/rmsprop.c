@@ -23,8 +23,9 @@ static inline double rmsprop_element(const rmsprop_pass *p, double w, double g, 
     g += p->weight_decay * w;
     s->square = o->alpha * s->square + (1 - o->alpha) * g * g;
     s->mean = o->centered ? o->alpha * s->mean + (1 - o->alpha) * g : 0;
-    s->momentum =
-        o->momentum * s->momentum + g / (sqrt(s->square - s->mean * s->mean) + o->epsilon);
+    const double variance = s->square - s->mean * s->mean; /* below 0 only by rounding */
+    const double root = sqrt(variance < 0 ? 0 : variance);
+    s->momentum = o->momentum * s->momentum + g / (root + o->epsilon);
     return w - p->lr * s->momentum;
 }
 
