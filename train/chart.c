@@ -1,19 +1,27 @@
 /* chart.c: line charts and scatter plots as SVG.
  *
- * An axis runs between round numbers (1, 2 or 5 times a power of ten) around the data. Every point of a
- * line carries its values as a tooltip. Sizes are in the units of the view box, which is about as wide
- * as a chart is on the page, so that letters keep their size.
- * Read next: report.c. */
+ * An axis runs between round numbers (1, 2 or 5 times a power of ten) around the data. Every point
+ * of a line carries its values as a tooltip. Sizes are in the units of the view box, which is about
+ * as wide as a chart is on the page, so that letters keep their size. Read next: report.c. */
 #include "train/chart.h"
 
 #include <math.h>
 
-enum { CLASS_COLOURS = 10, WIDTH = 380, HEIGHT = 250, SQUARE = 380, LEFT = 58, RIGHT = 14, TOP = 14, BOTTOM = 42 };
+enum {
+    CLASS_COLOURS = 10,
+    WIDTH = 380,
+    HEIGHT = 250,
+    SQUARE = 380,
+    LEFT = 58,
+    RIGHT = 14,
+    TOP = 14,
+    BOTTOM = 42
+};
 
 typedef struct axis {
     double from, to;    /* the range that is drawn */
     double first, step; /* ticks */
-    int    decimals;    /* of their numbers */
+    int decimals;       /* of their numbers */
 } axis;
 
 /* --- Text ------------------------------------------------------------------------------------- */
@@ -36,7 +44,8 @@ static void open_svg(tri_writer *w, int height, const char *description)
     tri_writer_printf(w, "\">\n");
 }
 
-/* --- Axes -------------------------------------------------------------------------------------- */
+/* --- Axes --------------------------------------------------------------------------------------
+ */
 
 static double round_step(double range, int ticks)
 {
@@ -110,8 +119,8 @@ static void write_axes(tri_writer *w, const axis *x, const axis *y, int height, 
                           at, at, bottom, bottom + 4, at, bottom + 17, x->decimals,
                           fabs(v) < 1e-9 * x->step ? 0.0 : v);
     }
-    tri_writer_printf(w, "<line class=\"axis\" x1=\"%d\" x2=\"%g\" y1=\"%g\" y2=\"%g\"/>\n", LEFT, right,
-                      bottom, bottom);
+    tri_writer_printf(w, "<line class=\"axis\" x1=\"%d\" x2=\"%g\" y1=\"%g\" y2=\"%g\"/>\n", LEFT,
+                      right, bottom, bottom);
     tri_writer_printf(w, "<text class=\"label\" x=\"%g\" y=\"%d\" text-anchor=\"middle\">",
                       0.5 * (LEFT + right), height - 6);
     tri_write_html(w, x_label);
@@ -123,7 +132,8 @@ static void write_axes(tri_writer *w, const axis *x, const axis *y, int height, 
     tri_writer_printf(w, "</text>\n");
 }
 
-/* --- Lines ------------------------------------------------------------------------------------- */
+/* --- Lines -------------------------------------------------------------------------------------
+ */
 
 static void find_range(const tri_chart *c, double *least, double *most)
 {
@@ -154,11 +164,12 @@ static void write_series(tri_writer *w, const tri_series *s, int64_t count, cons
     const double radius = count <= 40 ? 3 : 1.5;
     for (int64_t i = 0; i < count; i++)
         if (isfinite(s->y[i]))
-            tri_writer_printf(w,
-                              "<circle class=\"dot %s\" cx=\"%.1f\" cy=\"%.1f\" r=\"%g\"><title>epoch "
-                              "%lld, %s: %.6g</title></circle>\n",
-                              s->class_name, place_x(x, (double)i + 1), place_y(y, HEIGHT, s->y[i]), radius,
-                              (long long)i + 1, s->name, s->y[i]);
+            tri_writer_printf(
+                w,
+                "<circle class=\"dot %s\" cx=\"%.1f\" cy=\"%.1f\" r=\"%g\"><title>epoch "
+                "%lld, %s: %.6g</title></circle>\n",
+                s->class_name, place_x(x, (double)i + 1), place_y(y, HEIGHT, s->y[i]), radius,
+                (long long)i + 1, s->name, s->y[i]);
 }
 
 void tri_chart_write(tri_writer *w, const tri_chart *c)
@@ -166,7 +177,7 @@ void tri_chart_write(tri_writer *w, const tri_chart *c)
     double least, most;
     find_range(c, &least, &most);
     const axis x = epoch_axis(c->count), y = fit_axis(least, most);
-    char       description[160];
+    char description[160];
     snprintf(description, sizeof description, "%s over epochs", c->title);
     open_svg(w, HEIGHT, description);
     write_axes(w, &x, &y, HEIGHT, c->x_label, c->y_label);
@@ -181,13 +192,14 @@ void tri_chart_write(tri_writer *w, const tri_chart *c)
     tri_writer_printf(w, "</p>\n");
 }
 
-/* --- Points ------------------------------------------------------------------------------------ */
+/* --- Points ------------------------------------------------------------------------------------
+ */
 
 /* Both axes with the same unit, so that distances are true; the plot keeps its shape. */
 static void fit_square(const tr_tensor *points, axis *x, axis *y)
 {
     const float *p = points->data;
-    double       least[2] = { INFINITY, INFINITY }, most[2] = { -INFINITY, -INFINITY };
+    double least[2] = { INFINITY, INFINITY }, most[2] = { -INFINITY, -INFINITY };
     for (int64_t i = 0; i < 2 * points->shape[0]; i++) {
         least[i % 2] = fmin(least[i % 2], (double)p[i]);
         most[i % 2] = fmax(most[i % 2], (double)p[i]);
@@ -195,7 +207,7 @@ static void fit_square(const tr_tensor *points, axis *x, axis *y)
     const double ratio = (double)(WIDTH - LEFT - RIGHT) / (SQUARE - TOP - BOTTOM);
     const double span = fmax(fmax((most[0] - least[0]) / ratio, most[1] - least[1]), 1e-9) * 1.06;
     for (int i = 0; i < 2; i++) {
-        axis        *a = i == 0 ? x : y;
+        axis *a = i == 0 ? x : y;
         const double middle = 0.5 * (least[i] + most[i]), half = 0.5 * span * (i == 0 ? ratio : 1);
         *a = (axis){ .from = middle - half, .to = middle + half };
         set_ticks(a, round_step(span, 5));
@@ -204,7 +216,7 @@ static void fit_square(const tr_tensor *points, axis *x, axis *y)
 
 static void write_points(tri_writer *w, const tri_scatter *s, const axis *x, const axis *y)
 {
-    const float   *p = s->points->data;
+    const float *p = s->points->data;
     const int64_t *label = s->labels != NULL ? s->labels->data : NULL;
     for (int64_t i = 0; i < s->points->shape[0]; i++)
         tri_writer_printf(w, "<circle class=\"c%lld\" cx=\"%.1f\" cy=\"%.1f\" r=\"2\"/>\n",

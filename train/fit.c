@@ -1,11 +1,11 @@
 /* fit.c: the training loop. One step is: loss of a batch, backward, Adam.
  *
  * A step is a function of weights, optimiser state, batch and step number: the batch follows from
- * (seed, epoch, position), the noise from (seed, step). So a training that goes on from a checkpoint
- * takes the very steps that it would have taken, and after the first step no step asks for memory.
- * A loss that is not finite stops the training before it reaches the weights' file; the step is done
- * again with every result searched, which names the operation.
- * Read next: checkpoint.c, evaluate.c. */
+ * (seed, epoch, position), the noise from (seed, step). So a training that goes on from a
+ * checkpoint takes the very steps that it would have taken, and after the first step no step asks
+ * for memory. A loss that is not finite stops the training before it reaches the weights' file; the
+ * step is done again with every result searched, which names the operation. Read next:
+ * checkpoint.c, evaluate.c. */
 #include "train/run.h"
 
 #include <math.h>
@@ -15,11 +15,11 @@
 static const uint64_t STEP_STREAM = (uint64_t)1 << 62;
 
 typedef struct loop {
-    tr_run             *run;
-    tr_loader          *loader;
+    tr_run *run;
+    tr_loader *loader;
     const tr_callbacks *calls;
-    int64_t             images, first_images; /* trained in this call; those before speed is measured */
-    double              start, step_seconds;
+    int64_t images, first_images; /* trained in this call; those before speed is measured */
+    double start, step_seconds;
 } loop;
 
 static double now(void)
@@ -29,7 +29,8 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* --- Parts ------------------------------------------------------------------------------------- */
+/* --- Parts -------------------------------------------------------------------------------------
+ */
 
 static int64_t held_out(const tr_run *run)
 {
@@ -45,7 +46,7 @@ void tri_train_range(const tr_run *run, int64_t *begin, int64_t *end)
 
 tr_evaluate_options tri_val_part(const tr_run *run)
 {
-    const bool    own = run->options.val_split > 0;
+    const bool own = run->options.val_split > 0;
     const int64_t n = run->dataset->count[TR_TRAIN];
     return (tr_evaluate_options){ .split = own ? TR_TRAIN : TR_TEST,
                                   .batch = run->options.batch,
@@ -55,7 +56,8 @@ tr_evaluate_options tri_val_part(const tr_run *run)
                                   .seed = run->options.seed };
 }
 
-/* --- A step ------------------------------------------------------------------------------------ */
+/* --- A step ------------------------------------------------------------------------------------
+ */
 
 static tr_terms step_loss(const loop *l, const tr_batch *b)
 {
@@ -69,10 +71,10 @@ static tr_terms step_loss(const loop *l, const tr_batch *b)
 static tr_status fail_not_finite(const loop *l, const tr_batch *b, double loss)
 {
     const tri_training *t = l->run->training;
-    char                origin[320] = "every operation of the step is finite on its own";
-    const bool          before = tr_set_anomaly_detection(true);
-    tr_scope           *scope = tr_scope_push();
-    const tr_terms      terms = step_loss(l, b);
+    char origin[320] = "every operation of the step is finite on its own";
+    const bool before = tr_set_anomaly_detection(true);
+    tr_scope *scope = tr_scope_push();
+    const tr_terms terms = step_loss(l, b);
     if (!tri_failed()) tr_backward(terms.loss);
     if (tr_error() != NULL) snprintf(origin, sizeof origin, "%s", tr_error());
     tr_scope_pop(scope);
@@ -87,15 +89,14 @@ static tr_status fail_not_finite(const loop *l, const tr_batch *b, double loss)
 
 static tr_status train_step(loop *l, const tr_batch *b)
 {
-    tri_training  *t = l->run->training;
-    tr_scope      *scope = tr_scope_push();
+    tri_training *t = l->run->training;
+    tr_scope *scope = tr_scope_push();
     const tr_terms terms = step_loss(l, b);
     if (!tri_failed()) {
         const double loss = tr_item(terms.loss);
         if (!isfinite(loss)) {
             fail_not_finite(l, b, loss);
-        } else if (tr_backward(terms.loss) == TR_OK &&
-                   tr_optimizer_step(t->optimizer) == TR_OK) {
+        } else if (tr_backward(terms.loss) == TR_OK && tr_optimizer_step(t->optimizer) == TR_OK) {
             tri_meter_add(&t->meter, &terms, tr_dim(b->x, 0));
         }
     }
@@ -103,16 +104,17 @@ static tr_status train_step(loop *l, const tr_batch *b)
     return tr_status_get();
 }
 
-/* --- Progress ---------------------------------------------------------------------------------- */
+/* --- Progress ----------------------------------------------------------------------------------
+ */
 
 static void report_step(const loop *l)
 {
-    const tr_run       *run = l->run;
+    const tr_run *run = l->run;
     const tri_training *t = run->training;
     if (l->calls->step == NULL) return;
     const int64_t steps = tr_loader_batches(l->loader);
-    const double  done = (double)l->images, seconds = now() - l->start;
-    const double  left = (double)((run->options.epochs - t->epoch) * tr_loader_images(l->loader)) -
+    const double done = (double)l->images, seconds = now() - l->start;
+    const double left = (double)((run->options.epochs - t->epoch) * tr_loader_images(l->loader)) -
                         (double)t->position * (double)run->options.batch;
     l->calls->step(l->calls->context,
                    &(tr_progress){ .epoch = t->epoch + 1,
@@ -131,14 +133,15 @@ static bool asked_to_stop(const loop *l)
     return l->calls->stop != NULL && l->calls->stop(l->calls->context);
 }
 
-/* --- An epoch ---------------------------------------------------------------------------------- */
+/* --- An epoch ----------------------------------------------------------------------------------
+ */
 
 /* Trains from the present place to the end of the epoch; false where it has to end before. */
 static bool train_part(loop *l)
 {
-    tr_run       *run = l->run;
+    tr_run *run = l->run;
     tri_training *t = run->training;
-    tr_batch      b;
+    tr_batch b;
     for (;;) {
         const double from = now();
         if (!tr_loader_next(l->loader, &b) || train_step(l, &b) != TR_OK) break;
@@ -161,15 +164,17 @@ static bool train_part(loop *l)
     return !tri_failed();
 }
 
-/* Validates, adds the row, begins the next epoch. Weights go before the checkpoint: if the machine stops
- * in between, the epoch is done again and gives the same weights. */
+/* Validates, adds the row, begins the next epoch. Weights go before the checkpoint: if the machine
+ * stops in between, the epoch is done again and gives the same weights. */
 static tr_status finish_epoch(loop *l)
 {
-    tr_run                   *run = l->run;
-    tri_training             *t = run->training;
-    const double              from = now();
+    tr_run *run = l->run;
+    tri_training *t = run->training;
+    const double from = now();
     const tr_evaluate_options part = tri_val_part(run);
-    tr_epoch row = { .epoch = t->epoch + 1, .train = tri_meter_average(&t->meter), .lr = run->options.lr };
+    tr_epoch row = { .epoch = t->epoch + 1,
+                     .train = tri_meter_average(&t->meter),
+                     .lr = run->options.lr };
     if (run->dataset->count[part.split] > 0) tr_evaluate(run->model, run->dataset, &part, &row.val);
     row.seconds = t->seconds + now() - from;
     row.images_per_second = t->meter.images / t->train_seconds;
@@ -188,7 +193,7 @@ static tr_status finish_epoch(loop *l)
 
 static tr_status train_epochs(loop *l)
 {
-    tr_run       *run = l->run;
+    tr_run *run = l->run;
     tri_training *t = run->training;
     while (!tri_failed() && t->epoch < run->options.epochs && !tri_patience_spent(run)) {
         tr_loader_seek(l->loader, t->epoch, t->position);
@@ -208,7 +213,7 @@ tr_status tr_run_train(tr_run *run, const tr_callbacks *callbacks)
                        run->dataset == NULL ? "without data; call tr_run_use_data first"
                                             : "for its weights only; open it with TR_OPEN_RESUME");
     tr_scope *scope = tr_scope_push();
-    int64_t   begin, end;
+    int64_t begin, end;
     tri_train_range(run, &begin, &end);
     loop l = { .run = run, .calls = callbacks != NULL ? callbacks : &none, .start = now() };
     l.loader = tr_loader_new(run->dataset, &(tr_loader_options){ .split = TR_TRAIN,

@@ -16,14 +16,14 @@ static const char CHECKPOINT[] = "checkpoint/checkpoint.safetensors";
 char *tri_run_path(const tr_run *run, const char *name)
 {
     const size_t size = strlen(run->dir) + strlen(name) + 2;
-    char        *path = tr_scope_alloc(size);
+    char *path = tr_scope_alloc(size);
     if (path != NULL) snprintf(path, size, "%s/%s", run->dir, name);
     return path;
 }
 
-static const char *copy_text(const char *text)
+char *tri_copy_text(const char *text)
 {
-    char *copy = tr_scope_alloc(strlen(text) + 1);
+    char *copy = text != NULL ? tr_scope_alloc(strlen(text) + 1) : NULL;
     return copy != NULL ? strcpy(copy, text) : NULL;
 }
 
@@ -32,7 +32,8 @@ static bool exists(const char *path)
     return access(path, F_OK) == 0;
 }
 
-/* --- Options ----------------------------------------------------------------------------------- */
+/* --- Options -----------------------------------------------------------------------------------
+ */
 
 static tr_status check_range(const char *name, double value, double least, double most)
 {
@@ -58,13 +59,14 @@ tr_status tri_options_resolve(tr_train_options *o, const tr_model_type *type)
     return tr_status_get();
 }
 
-/* --- Directories ------------------------------------------------------------------------------- */
+/* --- Directories -------------------------------------------------------------------------------
+ */
 
 /* Makes the folder and those above it. */
 static tr_status make_folders(const char *path)
 {
     tr_scope *scope = tr_scope_push();
-    char     *part = tr_scope_alloc(strlen(path) + 1);
+    char *part = tr_scope_alloc(strlen(path) + 1);
     for (size_t i = 1; part != NULL && path[0] != '\0'; i++) {
         if (path[i] != '/' && path[i] != '\0') continue;
         memcpy(part, path, i);
@@ -87,14 +89,15 @@ static tr_status check_empty(const char *path)
     for (const struct dirent *e; !tri_failed() && (e = readdir(folder)) != NULL;)
         if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 &&
             strcmp(e->d_name, ".lock") != 0)
-            tr_fail(TR_ERR_FILE, "%s: is not empty; resume that run, or choose another folder", path);
+            tr_fail(TR_ERR_FILE, "%s: is not empty; resume that run, or choose another folder",
+                    path);
     closedir(folder);
     return tr_status_get();
 }
 
 static tr_status lock(tr_run *run)
 {
-    tr_scope   *scope = tr_scope_push();
+    tr_scope *scope = tr_scope_push();
     const char *path = tri_run_path(run, ".lock");
     if (path != NULL) {
         const int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
@@ -113,13 +116,14 @@ static tr_status lock(tr_run *run)
 
 static void make_checkpoint_folder(const tr_run *run)
 {
-    tr_scope   *scope = tr_scope_push();
+    tr_scope *scope = tr_scope_push();
     const char *path = tri_run_path(run, "checkpoint");
     if (path != NULL) make_folders(path);
     tr_scope_pop(scope);
 }
 
-/* --- Make and open ----------------------------------------------------------------------------- */
+/* --- Make and open -----------------------------------------------------------------------------
+ */
 
 static void release(void *object)
 {
@@ -135,7 +139,7 @@ static tr_run *new_run(const char *dir)
     run->training = tr_scope_alloc(sizeof *run->training);
     if (run->training == NULL) return NULL;
     run->training->lock = -1;
-    if (dir != NULL) run->dir = copy_text(dir);
+    if (dir != NULL) run->dir = tri_copy_text(dir);
     return tr_scope_own(run, release) == TR_OK ? run : NULL;
 }
 
@@ -154,7 +158,7 @@ tr_run *tr_run_new(const char *dir, tr_model *model, const tr_dataset *data,
     if (options != NULL) run->options = *options;
     run->model = model;
     run->dataset = data;
-    run->data = copy_text(data->spec);
+    run->data = tri_copy_text(data->spec);
     tri_options_resolve(&run->options, model->type);
     make_optimizer(run);
     if (tri_failed()) return NULL;
@@ -180,7 +184,7 @@ static void set_state(tr_run *run)
 
 static void read_weights(tr_run *run)
 {
-    tr_scope   *scope = tr_scope_push();
+    tr_scope *scope = tr_scope_push();
     const char *path = tri_run_path(run, "model.safetensors");
     if (path != NULL && !exists(path))
         tr_fail(TR_ERR_FILE, "%s: there are no weights yet: no epoch was completed", path);
@@ -192,7 +196,7 @@ static void read_weights(tr_run *run)
 /* There is none before the end of the first epoch, if nobody asked for one. */
 static void read_checkpoint(tr_run *run)
 {
-    tr_scope   *scope = tr_scope_push();
+    tr_scope *scope = tr_scope_push();
     const char *path = tri_run_path(run, CHECKPOINT);
     if (!tri_failed() && exists(path)) tri_checkpoint_read(run, path);
     tr_scope_pop(scope);
@@ -221,11 +225,12 @@ tr_status tr_run_use_data(tr_run *run, const char *spec)
     if (d == NULL) return tr_status_get();
     const int64_t *size = run->model->input.dim;
     if (d->height != size[0] || d->width != size[1] || d->channels != size[2])
-        return tr_fail(TR_ERR_SHAPE,
-                       "%s: images are %lld x %lld x %lld, the model of %s takes %lld x %lld x %lld",
-                       d->spec, (long long)d->height, (long long)d->width, (long long)d->channels,
-                       run->dir != NULL ? run->dir : "this run", (long long)size[0],
-                       (long long)size[1], (long long)size[2]);
+        return tr_fail(
+            TR_ERR_SHAPE,
+            "%s: images are %lld x %lld x %lld, the model of %s takes %lld x %lld x %lld", d->spec,
+            (long long)d->height, (long long)d->width, (long long)d->channels,
+            run->dir != NULL ? run->dir : "this run", (long long)size[0], (long long)size[1],
+            (long long)size[2]);
     run->dataset = d;
     return TR_OK;
 }
