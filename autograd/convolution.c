@@ -293,10 +293,13 @@ static bool resolve(const char *op, const tr_conv_options *o, const int64_t imag
 
 tr_tensor *tr_conv2d(tr_tensor *x, tr_tensor *w, tr_tensor *bias, const tr_conv_options *options)
 {
-    conv_attributes a = { .act = options != NULL ? options->act : TR_IDENTITY };
+    const tr_activation act = options != NULL ? options->act : TR_IDENTITY;
+    const bool          fused = tri_activation_fused(act);
+    conv_attributes     a = { .act = fused ? act : TR_IDENTITY };
     const int64_t   image[2] = { tr_dim(x, 1), tr_dim(x, 2) }, kernel[2] = { tr_dim(w, 0), tr_dim(w, 1) };
     if (tri_failed() || !resolve("conv2d", options, image, kernel, &a.conv)) return NULL;
-    return tr_apply(&tri_op_conv2d, (tr_tensor *[]){ x, w, bias }, bias != NULL ? 3 : 2, &a, sizeof a);
+    tr_tensor *y = tr_apply(&tri_op_conv2d, (tr_tensor *[]){ x, w, bias }, bias != NULL ? 3 : 2, &a, sizeof a);
+    return fused ? y : tr_activate(y, act);
 }
 
 tr_tensor *tr_conv2d_dx(tr_tensor *g, tr_tensor *w, int64_t height, int64_t width,
@@ -320,17 +323,6 @@ tr_tensor *tr_conv2d_dw(tr_tensor *x, tr_tensor *g, int64_t kh, int64_t kw, cons
 }
 
 /* --- Transposed convolution --------------------------------------------------------------------------------- */
-
-static tr_tensor *activate(tr_activation act, tr_tensor *z)
-{
-    switch (act) {
-    case TR_IDENTITY: return z;
-    case TR_RELU: return tr_relu(z);
-    case TR_SIGMOID: return tr_sigmoid(z);
-    case TR_TANH: return tr_tanh(z);
-    }
-    return NULL;
-}
 
 /* The images that a convolution with these options would turn into images of the given size: the
  * largest whose last window starts inside, less what output_padding leaves out. 0 and an error if none. */
@@ -374,7 +366,7 @@ tr_tensor *tr_conv2d_transpose(tr_tensor *x, tr_tensor *w, tr_tensor *bias, cons
     if (!ok) return NULL;
     tr_tensor *y = conv2d_dx(x, w, height, width, &conv);
     if (bias != NULL) y = tr_add(y, bias);
-    return activate(options != NULL ? options->act : TR_IDENTITY, y);
+    return tr_activate(y, options != NULL ? options->act : TR_IDENTITY);
 }
 
 /* --- One axis ------------------------------------------------------------------------------------------------ */

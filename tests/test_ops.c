@@ -79,6 +79,7 @@ static void for_every_example(void (*body)(const tr_op *op, const tr_example *e)
 {
     int                 count;
     const tr_op *const *ops = tr_ops(&count);
+    tr_error_clear(); /* of the test before */
     for (int i = 0; i < count; i++)
         for (const tr_example *e = ops[i]->examples; e != NULL && e->inputs != NULL; e++) {
             tr_scope *scope = tr_scope_push();
