@@ -95,6 +95,19 @@ static tr_status check_empty(const char *path)
     return tr_status_get();
 }
 
+/* Files of runs only, so a wrong path costs nothing else; config.json last. */
+static void remove_run(const tr_run *run)
+{
+    static const char *const files[] = { CHECKPOINT, "checkpoint", "model.safetensors", "log.csv",
+                                         "report.html", "config.json", NULL };
+    tr_scope *scope = tr_scope_push();
+    for (int i = 0; files[i] != NULL; i++) {
+        const char *path = tri_run_path(run, files[i]);
+        if (path != NULL) remove(path);
+    }
+    tr_scope_pop(scope);
+}
+
 static tr_status lock(tr_run *run)
 {
     tr_scope *scope = tr_scope_push();
@@ -120,6 +133,15 @@ static void make_checkpoint_folder(const tr_run *run)
     const char *path = tri_run_path(run, "checkpoint");
     if (path != NULL) make_folders(path);
     tr_scope_pop(scope);
+}
+
+static bool has_config(const tr_run *run)
+{
+    tr_scope   *scope = tr_scope_push();
+    const char *path = tri_run_path(run, "config.json");
+    const bool  there = path != NULL && exists(path);
+    tr_scope_pop(scope);
+    return there;
 }
 
 /* --- Make and open -----------------------------------------------------------------------------
@@ -163,7 +185,12 @@ tr_run *tr_run_new(const char *dir, tr_model *model, const tr_dataset *data,
     make_optimizer(run);
     if (tri_failed()) return NULL;
     if (dir == NULL) return run;
-    if (make_folders(dir) == TR_OK && lock(run) == TR_OK && check_empty(dir) == TR_OK) {
+    if (make_folders(dir) != TR_OK || lock(run) != TR_OK) return NULL;
+    if (run->options.overwrite && has_config(run))
+        remove_run(run);
+    else
+        check_empty(dir);
+    if (!tri_failed()) {
         make_checkpoint_folder(run);
         tri_config_write(run);
     }
