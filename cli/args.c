@@ -1,7 +1,7 @@
 /* args.c: the command line against a command's table of options; help from the same table.
  *
- * Forms: --name value, --name=value, -n value, flags without a value; -- ends the options. Kinds and
- * ranges are checked here, so a command reads values that are right. */
+ * Forms: --name value, --name=value, -n value, flags without a value; -- ends the options. Kinds
+ * and ranges are checked here, so a command reads values that are right. */
 #include "cli/cli.h"
 
 #include <math.h>
@@ -10,11 +10,12 @@
 #include <string.h>
 
 static const arg_option common[] = {
-    { "json", 0, ARG_FLAG, NULL, 0, 0, "write one JSON object a line" },
-    { "quiet", 'q', ARG_FLAG, NULL, 0, 0, "write errors only" },
-    { "threads", 0, ARG_INT, "N", 1, 256, "threads to use; the result does not depend on it [all]" },
+    {"json",                          0, ARG_FLAG, NULL, 0, 0, "write one JSON object a line" },
+    { "quiet",                       'q', ARG_FLAG, NULL, 0, 0, "write errors only" },
+    { "threads",                              0, ARG_INT, "N", 1, 256,
+     "threads to use; the result does not depend on it [all]" },
     { "help", 'h', ARG_FLAG, NULL, 0, 0, "write this help" },
-    { 0 },
+    { 0                       },
 };
 
 int usage_error(const args *a, const char *format, ...)
@@ -39,7 +40,8 @@ int end_run(void)
     return tr_status_print() == 0 ? EXIT_OK : EXIT_FAILED;
 }
 
-/* --- Look up ------------------------------------------------------------------------------------- */
+/* --- Look up -------------------------------------------------------------------------------------
+ */
 
 static const arg_option *find_in(const arg_option *table, const char *name, size_t length)
 {
@@ -79,7 +81,7 @@ static int distance(const char *a, const char *b)
 static const char *nearest(const args *a, const char *name)
 {
     const char *best = NULL;
-    int         least = 3; /* more edits than two are no typing error */
+    int least = 3; /* more edits than two are no typing error */
     for (int t = 0; t < 2; t++)
         for (const arg_option *o = t == 0 ? a->command->options : common; o->name != NULL; o++)
             if (distance(name, o->name) < least) {
@@ -89,15 +91,16 @@ static const char *nearest(const args *a, const char *name)
     return best;
 }
 
-/* --- Read ---------------------------------------------------------------------------------------- */
+/* --- Read ----------------------------------------------------------------------------------------
+ */
 
 static bool check_value(const args *a, const arg_option *o, const char *value)
 {
     if (o->kind == ARG_TEXT) return true;
-    char        *end = NULL;
+    char *end = NULL;
     const double x = strtod(value, &end);
-    const bool   number = end != value && *end == '\0' && isfinite(x);
-    const bool   whole = o->kind == ARG_NUMBER || (number && floor(x) >= x);
+    const bool number = end != value && *end == '\0' && isfinite(x);
+    const bool whole = o->kind == ARG_NUMBER || (number && floor(x) >= x);
     if (number && whole && x >= o->least && x <= o->most) return true;
     usage_error(a, "--%s is %s; it must be %s from %.12g to %.12g", o->name, value,
                 o->kind == ARG_INT ? "a whole number" : "a number", o->least, o->most);
@@ -134,7 +137,8 @@ static const arg_option *find_option(const args *a, const char *word, const char
     if (guess != NULL)
         usage_error(a, "there is no option %s; did you mean --%s?", word, guess);
     else
-        usage_error(a, "there is no option %s; tenrec %s --help lists them", word, a->command->name);
+        usage_error(a, "there is no option %s; tenrec %s --help lists them", word,
+                    a->command->name);
     return NULL;
 }
 
@@ -184,7 +188,8 @@ bool read_args(args *a, const command *c, int count, char *const *words)
     return true;
 }
 
-/* --- Values --------------------------------------------------------------------------------------- */
+/* --- Values
+ * --------------------------------------------------------------------------------------- */
 
 bool has(const args *a, const char *name)
 {
@@ -209,12 +214,13 @@ int64_t int_of(const args *a, const char *name, int64_t otherwise)
     return (int64_t)number_of(a, name, (double)otherwise);
 }
 
-/* --- Help ------------------------------------------------------------------------------------------ */
+/* --- Help
+ * ------------------------------------------------------------------------------------------ */
 
 static void write_options(const arg_option *o)
 {
     for (; o->name != NULL; o++) {
-        char      left[64];
+        char left[64];
         const int n = snprintf(left, sizeof left, "--%s%s%s", o->name, o->value != NULL ? " " : "",
                                o->value != NULL ? o->value : "");
         if (o->letter != '\0' && n > 0 && (size_t)n < sizeof left)
@@ -235,8 +241,10 @@ void write_help(const args *a)
 
 void write_overview(void)
 {
-    printf("tenrec trains autoencoders.\n\n%susage:%s tenrec COMMAND [options]\n\n", bold(), plain());
-    for (const command *c = commands; c->name != NULL; c++) printf("  %-12s %s\n", c->name, c->help);
+    printf("tenrec trains autoencoders.\n\n%susage:%s tenrec COMMAND [options]\n\n", bold(),
+           plain());
+    for (const command *c = commands; c->name != NULL; c++)
+        printf("  %-12s %s\n", c->name, c->help);
     printf("  %-12s %s\n", "help", "write help on a command: tenrec help train");
     printf("\ntenrec train vae          trains a variational autoencoder on built-in digits\n"
            "tenrec train vae --help   lists its options\n");

@@ -3,7 +3,8 @@
 
 #include <string.h>
 
-/* --- models -------------------------------------------------------------------------------------- */
+/* --- models --------------------------------------------------------------------------------------
+ */
 
 static const char *kind_name(tr_option_kind kind)
 {
@@ -45,7 +46,7 @@ static void write_model_json(const tr_model_type *m)
 
 int run_models(const args *a)
 {
-    int                         count;
+    int count;
     const tr_model_type *const *types = tr_model_types(&count);
     for (int i = 0; i < count; i++) {
         if (has(a, "json"))
@@ -56,7 +57,8 @@ int run_models(const args *a)
     return end_run();
 }
 
-/* --- datasets ------------------------------------------------------------------------------------ */
+/* --- datasets ------------------------------------------------------------------------------------
+ */
 
 int run_datasets(const args *a)
 {
@@ -79,7 +81,8 @@ int run_datasets(const args *a)
     return end_run();
 }
 
-/* --- ops ----------------------------------------------------------------------------------------- */
+/* --- ops -----------------------------------------------------------------------------------------
+ */
 
 static void write_op_json(const tr_op *op)
 {
@@ -99,7 +102,7 @@ static void write_op_json(const tr_op *op)
 
 int run_ops(const args *a)
 {
-    int                 count;
+    int count;
     const tr_op *const *ops = tr_ops(&count);
     for (int i = 0; i < count; i++) {
         const tr_op *op = ops[i];

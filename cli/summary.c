@@ -5,15 +5,15 @@
 #include <string.h>
 
 const arg_option summary_options[] = {
-    { "input", 0, ARG_TEXT, "HxWxC", 0, 0, "size of the images [28x28x1]" },
+    {"input",   0, ARG_TEXT, "HxWxC", 0, 0, "size of the images [28x28x1]" },
     { "set", 0, ARG_TEXT, "KEY=VALUE", 0, 0, "an option of the model; may be given several times" },
-    { 0 },
+    { 0       },
 };
 
 static bool read_size(const char *text, tr_shape *input)
 {
     const char *at = text;
-    char       *end;
+    char *end;
     *input = (tr_shape){ .rank = 3 };
     for (int i = 0; i < 3; i++) {
         input->dim[i] = strtoll(at, &end, 10);
@@ -48,21 +48,23 @@ static void write_row(const tr_summary_row *row)
         snprintf(shape + strlen(shape), sizeof shape - strlen(shape), "%s%lld", i > 1 ? " x " : "",
                  (long long)row->out_shape.dim[i]);
     printf("%-16s %-12s %-24s %-14s %12s %14s\n", row->path, row->kind, row->settings, shape,
-           show_count((double)row->parameters, count), show_count((double)row->multiply_adds, work));
+           show_count((double)row->parameters, count),
+           show_count((double)row->multiply_adds, work));
 }
 
 int run_summary(const args *a)
 {
     tr_shape input;
     if (!read_size(text_of(a, "input", "28x28x1"), &input))
-        return usage_error(a, "--input is %s; it must be HxWxC, such as 28x28x1", text_of(a, "input", ""));
+        return usage_error(a, "--input is %s; it must be HxWxC, such as 28x28x1",
+                           text_of(a, "input", ""));
     tr_model *model = make_model(a, a->words[0], input, 0);
     if (model == NULL) return end_setup();
     tr_set_recording(false);
-    tr_rng     rng = tr_rng_seed(0);
+    tr_rng rng = tr_rng_seed(0);
     tr_tensor *x = tr_zeros(TR_F32, TR_SHAPE(1, input.dim[0], input.dim[1], input.dim[2]));
     (void)tr_model_loss(model, x, NULL, &rng); /* so that shapes are known */
-    int64_t         count = 0, parameters = tr_module_parameter_count(model->net), work = 0;
+    int64_t count = 0, parameters = tr_module_parameter_count(model->net), work = 0;
     tr_summary_row *rows = tr_module_summary(model->net, &count);
     if (rows == NULL) return end_run();
     if (!has(a, "json"))

@@ -1,7 +1,6 @@
-/* train.c: `tenrec train`: the library's trainer with a face: a bar on a terminal, a line an epoch in a
- * pipe, or JSON. SIGINT and SIGTERM end it after the step at hand, with a checkpoint; a second one ends
- * it at once.
- * Read next: train/fit.c. */
+/* train.c: `tenrec train`: the library's trainer with a face: a bar on a terminal, a line an epoch
+ * in a pipe, or JSON. SIGINT and SIGTERM end it after the step at hand, with a checkpoint; a second
+ * one ends it at once. Read next: train/fit.c. */
 #include "cli/cli.h"
 
 #include <math.h>
@@ -11,31 +10,34 @@
 #include <unistd.h>
 
 const arg_option train_options[] = {
-    { "data", 0, ARG_TEXT, "D", 0, 0, "what to train on (tenrec datasets) [digits]" },
-    { "out", 0, ARG_TEXT, "DIR", 0, 0, "run directory; must be new or empty [runs/MODEL-DATA]" },
-    { "overwrite", 0, ARG_FLAG, NULL, 0, 0, "replace a run that is in DIR" },
-    { "resume", 0, ARG_TEXT, "RUN", 0, 0, "go on with the training in this directory" },
-    { "epochs", 0, ARG_INT, "N", 1, 1e9, "passes over the images [the model's]" },
-    { "batch", 0, ARG_INT, "N", 1, 1e6, "images in a step [the model's]" },
-    { "lr", 0, ARG_NUMBER, "X", 1e-12, 1e6, "learning rate of Adam [the model's]" },
+    {"data",                                                   0, ARG_TEXT, "D", 0, 0, "what to train on (tenrec datasets) [digits]" },
+    { "out",                                                0, ARG_TEXT, "DIR", 0, 0, "run directory; must be new or empty [runs/MODEL-DATA]" },
+    { "overwrite",                                                       0, ARG_FLAG, NULL, 0, 0, "replace a run that is in DIR" },
+    { "resume",           0, ARG_TEXT, "RUN", 0, 0, "go on with the training in this directory" },
+    { "epochs",                                                   0, ARG_INT, "N", 1, 1e9, "passes over the images [the model's]" },
+    { "batch",                                                0, ARG_INT, "N", 1, 1e6, "images in a step [the model's]" },
+    { "lr",                                                       0, ARG_NUMBER, "X", 1e-12, 1e6, "learning rate of Adam [the model's]" },
     { "seed", 0, ARG_INT, "N", 0, 0x1p53, "of weights, order of images, and noise [0]" },
-    { "limit", 0, ARG_INT, "N", 1, 1e12, "train on the first N images only [all]" },
-    { "val-limit", 0, ARG_INT, "N", 1, 1e12, "validate on the first N images only [all]" },
-    { "val-split", 0, ARG_NUMBER, "X", 0, 0.9, "validate on this share of the train split [the test split]" },
-    { "early-stop", 0, ARG_INT, "N", 1, 1e9, "stop after N epochs without a lower validation loss" },
-    { "checkpoint-every", 0, ARG_INT, "N", 1, 1e12, "a checkpoint every N steps too [each epoch]" },
-    { "set", 0, ARG_TEXT, "KEY=VALUE", 0, 0, "an option of the model; may be given several times" },
-    { "no-report", 0, ARG_FLAG, NULL, 0, 0, "do not write report.html at the end" },
-    { 0 },
+    { "limit",                                             0, ARG_INT, "N", 1, 1e12, "train on the first N images only [all]" },
+    { "val-limit",                                                0, ARG_INT, "N", 1, 1e12, "validate on the first N images only [all]" },
+    { "val-split",                                                       0, ARG_NUMBER, "X", 0, 0.9,
+     "validate on this share of the train split [the test split]" },
+    { "early-stop",                          0, ARG_INT, "N", 1, 1e9,
+     "stop after N epochs without a lower validation loss" },
+    { "checkpoint-every",                                                0, ARG_INT, "N", 1, 1e12, "a checkpoint every N steps too [each epoch]" },
+    { "set",                                                0, ARG_TEXT, "KEY=VALUE", 0, 0, "an option of the model; may be given several times" },
+    { "no-report",                                                       0, ARG_FLAG, NULL, 0, 0, "do not write report.html at the end" },
+    { 0            },
 };
 
-/* --- Help ---------------------------------------------------------------------------------------- */
+/* --- Help ----------------------------------------------------------------------------------------
+ */
 
 void help_train(const args *a)
 {
-    int                         count;
+    int count;
     const tr_model_type *const *types = tr_model_types(&count);
-    const tr_model_type        *type = NULL;
+    const tr_model_type *type = NULL;
     for (int i = 0; i < count && a->word_count > 0; i++)
         if (strcmp(types[i]->name, a->words[0]) == 0) type = types[i];
     if (type == NULL) {
@@ -44,13 +46,15 @@ void help_train(const args *a)
         printf(".\ntenrec train MODEL --help lists the options of a model.\n");
         return;
     }
-    printf("\n%s: %s\nIts epochs are %d, its batch %d, its learning rate %g.\nOptions for --set, with "
-           "their defaults:\n",
-           type->name, type->summary, type->epochs, type->batch, type->lr);
+    printf(
+        "\n%s: %s\nIts epochs are %d, its batch %d, its learning rate %g.\nOptions for --set, with "
+        "their defaults:\n",
+        type->name, type->summary, type->epochs, type->batch, type->lr);
     write_settings(type->options);
 }
 
-/* --- Signals ------------------------------------------------------------------------------------- */
+/* --- Signals -------------------------------------------------------------------------------------
+ */
 
 static volatile sig_atomic_t caught;
 
@@ -62,7 +66,8 @@ static void catch_signal(int number)
 /* SA_RESETHAND: the second signal has its usual effect. */
 static void watch_signals(void)
 {
-    struct sigaction action = { .sa_handler = catch_signal, .sa_flags = (int)SA_RESETHAND | SA_RESTART };
+    struct sigaction action = { .sa_handler = catch_signal,
+                                .sa_flags = (int)SA_RESETHAND | SA_RESTART };
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
@@ -74,10 +79,11 @@ static bool asked_to_stop(void *context)
     return caught != 0;
 }
 
-/* --- Progress ------------------------------------------------------------------------------------ */
+/* --- Progress ------------------------------------------------------------------------------------
+ */
 
 typedef struct face {
-    bool   json, quiet, bar;
+    bool json, quiet, bar;
     double drawn; /* when the bar was drawn last */
     double images_per_second, seconds;
 } face;
@@ -97,17 +103,17 @@ static void clear_bar(const face *f)
 /* "epoch 2/10 ━━━━━━━━─────── loss 0.1213  23,410 images/s  1 min 05 s left", as much as fits. */
 static void draw_bar(const tr_progress *p)
 {
-    char      head[48], tail[3][64], speed[32], left[32];
+    char head[48], tail[3][64], speed[32], left[32];
     const int width = terminal_width() - 1;
-    int       used = snprintf(head, sizeof head, "epoch %lld/%lld ", (long long)p->epoch,
-                              (long long)p->epochs);
+    int used =
+        snprintf(head, sizeof head, "epoch %lld/%lld ", (long long)p->epoch, (long long)p->epochs);
     snprintf(tail[0], sizeof tail[0], " loss %.4g", p->loss);
     snprintf(tail[1], sizeof tail[1], "  %s images/s", show_count(p->images_per_second, speed));
     snprintf(tail[2], sizeof tail[2], "  %s left", show_time(p->seconds_left, left));
     int parts = 0;
     for (; parts < 3 && used + (int)strlen(tail[parts]) + 8 <= width; parts++)
         used += (int)strlen(tail[parts]);
-    int       cells = width - used < 40 ? width - used : 40;
+    int cells = width - used < 40 ? width - used : 40;
     const int full = (int)((double)cells * (double)p->step / (double)p->steps);
     printf("\r%s", head);
     for (int i = 0; i < cells; i++) {
@@ -144,8 +150,8 @@ static void on_epoch(void *context, const tr_run *run, const tr_epoch *row)
     const face *f = context;
     if (f->json) {
         tri_text t = { 0 };
-        tri_text_add(&t, "{\"event\":\"epoch\",\"epoch\":%lld,\"epochs\":%lld,", (long long)row->epoch,
-                     (long long)run->options.epochs);
+        tri_text_add(&t, "{\"event\":\"epoch\",\"epoch\":%lld,\"epochs\":%lld,",
+                     (long long)row->epoch, (long long)run->options.epochs);
         add_metrics(&t, "train", &row->train);
         tri_text_add(&t, ",");
         add_metrics(&t, "val", &row->val);
@@ -165,7 +171,8 @@ static void on_epoch(void *context, const tr_run *run, const tr_epoch *row)
     fflush(stdout);
 }
 
-/* --- Begin ----------------------------------------------------------------------------------------- */
+/* --- Begin
+ * ----------------------------------------------------------------------------------------- */
 
 /* "runs/vae-digits", or "runs/vae-digits-2" where that is taken. */
 static const char *free_directory(const char *model, const char *data)
@@ -183,7 +190,7 @@ static tr_run *begin(const args *a)
     const tr_model_type *type = tr_model_find(a->words[0]);
     if (type == NULL || make_settings(a, type) == NULL) return NULL; /* before data are read */
     const uint64_t seed = (uint64_t)int_of(a, "seed", 0);
-    tr_dataset    *data = tr_dataset_open(text_of(a, "data", "digits"), NULL);
+    tr_dataset *data = tr_dataset_open(text_of(a, "data", "digits"), NULL);
     if (data == NULL) return NULL;
     tr_model *model =
         make_model(a, a->words[0], TR_SHAPE(data->height, data->width, data->channels), seed);
@@ -214,27 +221,31 @@ static tr_run *go_on(const args *a)
 /* What is fixed by the run cannot be given again. */
 static int check_words(const args *a)
 {
-    static const char *const fixed[] = { "batch",     "lr",         "seed",             "limit",
-                                         "val-limit", "val-split",  "early-stop",       "set",
-                                         "out",       "overwrite",  "checkpoint-every", NULL };
+    static const char *const fixed[] = {
+        "batch",      "lr",  "seed", "limit",     "val-limit",        "val-split",
+        "early-stop", "set", "out",  "overwrite", "checkpoint-every", NULL
+    };
     if (!has(a, "resume"))
-        return a->word_count == 1 ? EXIT_OK
-                                  : usage_error(a, "name a model (tenrec models lists them), or go on "
-                                                   "with --resume RUN");
+        return a->word_count == 1
+                   ? EXIT_OK
+                   : usage_error(a, "name a model (tenrec models lists them), or go on "
+                                    "with --resume RUN");
     if (a->word_count > 0)
-        return usage_error(a, "--resume goes on with the run's own model; leave %s out", a->words[0]);
+        return usage_error(a, "--resume goes on with the run's own model; leave %s out",
+                           a->words[0]);
     for (int i = 0; fixed[i] != NULL; i++)
         if (has(a, fixed[i]))
             return usage_error(a, "--%s is fixed by the run that --resume goes on with", fixed[i]);
     return EXIT_OK;
 }
 
-/* --- End ------------------------------------------------------------------------------------------- */
+/* --- End
+ * ------------------------------------------------------------------------------------------- */
 
 static void write_event(const face *f, const tr_run *run, const char *event)
 {
     const tr_epoch *row = tr_run_last(run);
-    tri_text        t = { 0 };
+    tri_text t = { 0 };
     tri_text_add(&t, "{\"event\":\"%s\",\"model\":", event);
     tri_text_string(&t, run->model->type->name);
     tri_text_add(&t, ",\"data\":");
@@ -259,8 +270,8 @@ static void write_begin(const face *f, const tr_run *run)
 {
     char count[32], images[32];
     if (f->json || f->quiet) return;
-    printf("%s%s%s on %s: %s parameters, %s images, into %s\n", bold(), run->model->type->name, plain(),
-           run->dataset->name,
+    printf("%s%s%s on %s: %s parameters, %s images, into %s\n", bold(), run->model->type->name,
+           plain(), run->dataset->name,
            show_count((double)tr_module_parameter_count(run->model->net), count),
            show_count((double)run->dataset->count[TR_TRAIN], images), run->dir);
     if (run->state == TR_RUN_INTERRUPTED)
@@ -301,10 +312,9 @@ int run_train(const args *a)
     f.bar = !f.json && !f.quiet && is_terminal();
     write_begin(&f, run);
     watch_signals();
-    tr_run_train(run, &(tr_callbacks){ .context = &f,
-                                       .step = on_step,
-                                       .epoch = on_epoch,
-                                       .stop = asked_to_stop });
+    tr_run_train(run,
+                 &(tr_callbacks){
+                     .context = &f, .step = on_step, .epoch = on_epoch, .stop = asked_to_stop });
     if (tr_status_get() != TR_OK) {
         clear_bar(&f);
         fflush(stdout);

@@ -128,7 +128,7 @@ static void read_run(tr_run *run, const tr_model_type *type, const tri_json *jso
     if (type != NULL && strcmp(type->name, name) != 0)
         tr_fail(TR_ERR_VALUE, "%s: is a run of %s, not of %s", path, name, type->name);
     if (tri_failed()) return;
-    run->data = tri_copy_text(tri_json_string(json, path, "data"));
+    run->data = tri_run_text(tri_json_string(json, path, "data"));
     read_options(&run->options, json, path);
     tr_settings *settings = read_settings(json, path, type);
     const tr_shape input = read_input(json, path);

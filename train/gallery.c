@@ -51,7 +51,8 @@ tr_tensor *tr_show_images(const tr_dataset *data, int64_t count)
 /* --- Codes -------------------------------------------------------------------------------------
  */
 
-tr_tensor *tr_encode_images(tr_model *model, const tr_dataset *data, tr_split split, int64_t count)
+tr_tensor *tr_encode_images(tr_model *model, const tr_dataset *data, tr_data_split split,
+                            int64_t count)
 {
     enum { BATCH = 200 };
     if (tri_failed()) return NULL;

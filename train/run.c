@@ -21,7 +21,7 @@ char *tri_run_path(const tr_run *run, const char *name)
     return path;
 }
 
-char *tri_copy_text(const char *text)
+char *tri_run_text(const char *text)
 {
     char *copy = text != NULL ? tr_scope_alloc(strlen(text) + 1) : NULL;
     return copy != NULL ? strcpy(copy, text) : NULL;
@@ -98,8 +98,9 @@ static tr_status check_empty(const char *path)
 /* Files of runs only, so a wrong path costs nothing else; config.json last. */
 static void remove_run(const tr_run *run)
 {
-    static const char *const files[] = { CHECKPOINT, "checkpoint", "model.safetensors", "log.csv",
-                                         "report.html", "config.json", NULL };
+    static const char *const files[] = { CHECKPOINT, "checkpoint",  "model.safetensors",
+                                         "log.csv",  "report.html", "config.json",
+                                         NULL };
     tr_scope *scope = tr_scope_push();
     for (int i = 0; files[i] != NULL; i++) {
         const char *path = tri_run_path(run, files[i]);
@@ -137,9 +138,9 @@ static void make_checkpoint_folder(const tr_run *run)
 
 static bool has_config(const tr_run *run)
 {
-    tr_scope   *scope = tr_scope_push();
+    tr_scope *scope = tr_scope_push();
     const char *path = tri_run_path(run, "config.json");
-    const bool  there = path != NULL && exists(path);
+    const bool there = path != NULL && exists(path);
     tr_scope_pop(scope);
     return there;
 }
@@ -161,7 +162,7 @@ static tr_run *new_run(const char *dir)
     run->training = tr_scope_alloc(sizeof *run->training);
     if (run->training == NULL) return NULL;
     run->training->lock = -1;
-    if (dir != NULL) run->dir = tri_copy_text(dir);
+    if (dir != NULL) run->dir = tri_run_text(dir);
     return tr_scope_own(run, release) == TR_OK ? run : NULL;
 }
 
@@ -180,7 +181,7 @@ tr_run *tr_run_new(const char *dir, tr_model *model, const tr_dataset *data,
     if (options != NULL) run->options = *options;
     run->model = model;
     run->dataset = data;
-    run->data = tri_copy_text(data->spec);
+    run->data = tri_run_text(data->spec);
     tri_options_resolve(&run->options, model->type);
     make_optimizer(run);
     if (tri_failed()) return NULL;

@@ -30,7 +30,7 @@ typedef struct tri_training {
 } tri_training;
 
 /* The text in the innermost scope; NULL for NULL, and on error. */
-char *tri_copy_text(const char *text);
+char *tri_run_text(const char *text);
 
 /* "DIR/NAME" in the innermost scope. */
 char *tri_run_path(const tr_run *run, const char *name);

@@ -46,7 +46,7 @@ typedef struct tr_epoch {
 } tr_epoch;
 
 typedef struct tr_evaluate_options {
-    tr_split split;
+    tr_data_split split;
     int64_t batch;      /* 0: the model type's */
     int64_t begin, end; /* images begin .. end - 1; end 0: to the last one */
     int64_t limit;      /* at most this many; 0: all */
@@ -73,6 +73,7 @@ typedef struct tr_train_options {
     int64_t early_stop; /* stop after so many epochs without a lower validation loss, and keep the
                            best weights; 0: never */
     int64_t checkpoint_every; /* also after each so many steps; 0: at the end of each epoch */
+    bool overwrite; /* tr_run_new: replace a run that is in the directory */
 } tr_train_options;
 
 typedef enum tr_run_state {
@@ -172,7 +173,7 @@ TR_API tr_tensor *tr_interpolate(tr_model *model, tr_tensor *a, tr_tensor *b, in
                                  bool spherical);
 
 /* The codes of the first `count` images of a split as rows: f32 [count, D]. */
-TR_API tr_tensor *tr_encode_images(tr_model *model, const tr_dataset *data, tr_split split,
+TR_API tr_tensor *tr_encode_images(tr_model *model, const tr_dataset *data, tr_data_split split,
                                    int64_t count);
 
 /* x [N, D] as points [N, 2] of f32: itself for D = 2, else the first two principal components,
