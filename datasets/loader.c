@@ -133,7 +133,7 @@ static void fill_piece(void *context, int64_t begin, int64_t end)
     const fill_job *job = context;
     const tr_loader *loader = job->loader;
     const tr_dataset *d = loader->dataset;
-    tr_split split = loader->options.split;
+    tr_data_split split = loader->options.split;
     int64_t size = d->height * d->width * d->channels;
     for (int64_t i = begin; i < end; i++) {
         int64_t k = job->first + i;
@@ -166,7 +166,7 @@ bool tr_loader_next(tr_loader *loader, tr_batch *batch)
     *batch = last ? loader->last : loader->full;
     fill_job job = { loader, loader->position * loader->options.batch, batch };
     mark_changed(batch);
-    tri_parallel_for(batch->x->shape[0], 16, fill_piece, &job);
+    tri_parallel_for(batch->x->shape[0], tri_source_grain(loader->dataset), fill_piece, &job);
     loader->position++;
     return true;
 }

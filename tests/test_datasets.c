@@ -245,7 +245,7 @@ START_TEST(split_of_one_piece)
     ck_assert_int_eq(d->count[TR_TEST], 3);
     int seen[N] = { 0 };
     for (int s = 0; s < 2; s++) {
-        tr_tensor *x = tr_dataset_images(d, (tr_split)s, 0, d->count[s]);
+        tr_tensor *x = tr_dataset_images(d, (tr_data_split)s, 0, d->count[s]);
         for (int64_t i = 0; i < d->count[s]; i++)
             seen[(int)(((float *)x->data)[i] * 255 + 0.5f)] += s + 1;
     }
