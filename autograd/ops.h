@@ -175,6 +175,10 @@ TR_API tr_tensor *tr_log_softmax(tr_tensor *x, int axis);            /* x - ln s
  * p, -t ln p - (1 - t) ln(1 - p) with logarithms bounded by -100. Elementwise; nn/loss.h reduces them. */
 TR_API tr_tensor *tr_logistic_loss(tr_tensor *x, tr_tensor *t);
 TR_API tr_tensor *tr_binary_loss(tr_tensor *p, tr_tensor *t);
+/* (x - mean) / sqrt(var + epsilon) over the axes (normalize.c). `mean` and `variance` receive what was
+ * found, in keepdim form, without gradient; or are NULL. */
+TR_API tr_tensor *tr_standardize(tr_tensor *x, tr_shape axes, double epsilon, tr_tensor **mean,
+                                 tr_tensor **variance);
 
 /* --- Shape (view.c) -------------------------------------------------------------------------------------- */
 
@@ -320,6 +324,23 @@ TR_API tr_tensor *tr_pixel_unshuffle(tr_tensor *x, int64_t r);
 TR_API tr_tensor *tr_im2col(tr_tensor *x, int64_t kh, int64_t kw, const tr_conv_options *options);
 TR_API tr_tensor *tr_col2im(tr_tensor *columns, int64_t height, int64_t width, int64_t kh, int64_t kw,
                             const tr_conv_options *options);
+
+/* --- Dense algebra (linalg.c): square matrices [..., n, n]; computed in f64 ----------------------------------------- */
+
+TR_API tr_tensor *tr_cholesky(tr_tensor *a);                       /* y y^T = (a + a^T) / 2; lower triangular */
+TR_API tr_tensor *tr_solve_triangular(tr_tensor *a, tr_tensor *b, bool upper); /* a y = b [..., n, m]; one triangle is read */
+TR_API tr_tensor *tr_inverse(tr_tensor *a);                        /* an error where singular */
+TR_API tr_tensor *tr_logdet(tr_tensor *a);                         /* [...]: ln |det a|; -Inf where singular */
+/* a's symmetric part = vectors diag(values) vectors^T: values [..., n] ascending, vectors in columns, the
+ * largest component of each positive. No gradient. */
+TR_API tr_status  tr_eigh(const tr_tensor *a, tr_tensor **values, tr_tensor **vectors);
+TR_API tr_tensor *tr_outer(tr_tensor *a, tr_tensor *b);            /* vectors: y[i,j] = a[i] b[j] */
+/* y[..., k] = bias[k] + sum_ij x1[..., i] x2[..., j] w[i,j,k]; bias may be NULL. */
+TR_API tr_tensor *tr_bilinear(tr_tensor *x1, tr_tensor *x2, tr_tensor *w, tr_tensor *bias);
+/* Einstein's notation, "nij,njk->nik": a letter per axis; letters that are not in the result are summed
+ * over. Without "->" the result has the letters that occur once, in alphabetical order. A letter occurs
+ * once in each operand. b is NULL for one operand, "ij->ji". */
+TR_API tr_tensor *tr_einsum(const char *equation, tr_tensor *a, tr_tensor *b);
 
 #ifdef __cplusplus
 }

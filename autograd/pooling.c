@@ -1,10 +1,10 @@
 /* pooling.c: the largest or the average of windows that slide over pictures, and unpooling.
  *
- * Max-pooling picks one element of each window. With `index` the picks' positions, h W + w in x's plane,
- * it is pool_gather(x, index), linear in x, whose adjoint max_unpool2d puts values back where they were
- * picked; the two are each other's gradient. The positions carry no gradient. Average pooling is linear
- * too; avg_pool2d_dx is its adjoint. So both families are closed under differentiation.
- * The numbers are computed in tensor/pool.c. Read next: resizing.c.                                    */
+ * Max-pooling picks one element of each window. With `index` the picks' positions, h W + w in x's
+ * plane, it is pool_gather(x, index), linear in x, whose adjoint max_unpool2d puts values back
+ * where they were picked; the two are each other's gradient. The positions carry no gradient.
+ * Average pooling is linear too; avg_pool2d_dx is its adjoint. So both families are closed under
+ * differentiation. The numbers are computed in tensor/pool.c. Read next: resizing.c. */
 #include "autograd/registry.h"
 #include "autograd/window.h"
 
@@ -22,9 +22,9 @@ static bool fail(const tr_call *c, const char *problem, const char *hint)
     return false;
 }
 
-/* --- Shapes ---------------------------------------------------------------------------------------------- */
+/* --- Shapes ----------------------------------------------------------------------------------- */
 
-/* Whether each of `count` windows along an axis has a cell inside: the maximum of none is undefined. */
+/* Whether each of `count` windows along an axis has a cell inside: there is no maximum of none. */
 static bool all_windows_inside(const tri_pool *p, int axis, int64_t length, int64_t count)
 {
     const int64_t dilation = p->dilation[axis];
@@ -44,8 +44,8 @@ static bool pooled_shape(const tr_call *c, tr_shape x, tr_shape *y)
     *y = x;
     for (int axis = 0; axis < 2; axis++) {
         const int64_t length = x.dim[1 + axis];
-        const int64_t count = tri_window_count(length, p->window[axis], p->stride[axis], p->pad[axis],
-                                               p->dilation[axis], a->ceil);
+        const int64_t count = tri_window_count(length, p->window[axis], p->stride[axis],
+                                               p->pad[axis], p->dilation[axis], a->ceil);
         if (count == 0) return fail(c, "the window is larger than the padded picture", NULL);
         if (!all_windows_inside(p, axis, length, count))
             return fail(c, "a window lies in the padding only", "pad less than the window's size");
@@ -72,20 +72,21 @@ static void set_image(tr_call *c)
     c->out_shape.dim[2] = a->image[1];
 }
 
-/* --- Positions: pool_gather and max_unpool2d --------------------------------------------------------------- */
+/* --- Positions: pool_gather and max_unpool2d -------------------------------------------------- */
 
 static bool check_index(const tr_call *c, int64_t pixels)
 {
     const tr_tensor *index = c->in[1];
     int64_t          bad = 0;
     if ((c->in[0]->dtype != TR_F32 && c->in[0]->dtype != TR_F64) || index->dtype != TR_I64) {
-        tr_fail_call(c, TR_ERR_DTYPE, "values are f32 or f64, positions i64", "convert with tr_cast");
+        tr_fail_call(c, TR_ERR_DTYPE, "values are f32 or f64, positions i64",
+                     "convert with tr_cast");
         return false;
     }
     if (tri_index_in_range(index, pixels, &bad)) return true;
     char problem[120];
-    snprintf(problem, sizeof problem, "position %lld is not in a picture of %lld pixels", (long long)bad,
-             (long long)pixels);
+    snprintf(problem, sizeof problem, "position %lld is not in a picture of %lld pixels",
+             (long long)bad, (long long)pixels);
     tr_fail_call(c, TR_ERR_VALUE, problem, NULL);
     return false;
 }
@@ -133,11 +134,13 @@ tr_tensor *tr_pool_gather(tr_tensor *x, tr_tensor *index)
     return tr_apply(&tri_op_pool_gather, (tr_tensor *[]){ x, index }, 2, NULL, 0);
 }
 
-/* y[n, index[n,i,j,c], c] = sum of x[n,i,j,c] put there, 0 elsewhere      gx = pool_gather(g, index) */
+/* y[n, index[n,i,j,c], c] = sum of x[n,i,j,c] put there, 0 elsewhere
+ * gx = pool_gather(g, index) */
 static bool max_unpool2d_shape(tr_call *c)
 {
     if (!check_picture(c)) return false;
-    if (!tr_same_shape(c->in[0], c->in[1])) return fail(c, "one position per value is needed", NULL);
+    if (!tr_same_shape(c->in[0], c->in[1]))
+        return fail(c, "one position per value is needed", NULL);
     set_image(c);
     return check_index(c, c->out_shape.dim[1] * c->out_shape.dim[2]);
 }
@@ -175,7 +178,7 @@ tr_tensor *tr_max_unpool2d(tr_tensor *x, tr_tensor *index, int64_t height, int64
     return unpool(x, index, height, width);
 }
 
-/* --- Max-pooling ------------------------------------------------------------------------------------------- */
+/* --- Max-pooling ------------------------------------------------------------------------------ */
 
 /* y[n,i,j,c] = max over the window of x[n, i st + r di - p, j st + s di - p, c]
  * gx = max_unpool2d(g, index): all to the first of equals */
@@ -200,7 +203,7 @@ static const pool_attributes overlapping = { /* [n,5,4,c] -> [n,3,4,c] */
     .pool = { { 3, 2 }, { 2, 1 }, { { 1, 1 }, { 1, 0 } }, { 1, 1 }, .count_padding = true },
     .image = { 5, 4 },
 };
-static const pool_attributes overhanging = { /* [n,5,4,c] -> [n,3,3,c], the last windows reach out */
+static const pool_attributes overhanging = { /* [n,5,4,c] -> [n,3,3,c]; windows reach out */
     .pool = { { 2, 3 }, { 2, 2 }, { { 0, 0 }, { 1, 1 } }, { 1, 1 }, .count_padding = false },
     .ceil = true, .image = { 5, 4 },
 };
@@ -211,7 +214,8 @@ static const pool_attributes dilated = { /* [n,5,5,c] -> [n,3,3,c] */
 
 const tr_op tri_op_max_pool2d = {
     .name = "max_pool2d", .arguments = { "x" }, TR_OP_PLACE,
-    .formula = "y = the largest x of each window", .gradient = "gx = max_unpool2d(g, index of the first largest)",
+    .formula = "y = the largest x of each window",
+    .gradient = "gx = max_unpool2d(g, index of the first largest)",
     .shape = pool_shape, .forward = max_pool2d_forward, .vjp = max_pool2d_vjp,
     .examples = (const tr_example[]){ { "d[2,4,6,3]", &halves, sizeof halves },
                                       { "d[2,5,4,2]", &overlapping, sizeof overlapping },
@@ -239,14 +243,15 @@ static tr_status max_pool2d_index_forward(tr_call *c)
 
 const tr_op tri_op_max_pool2d_index = {
     .name = "max_pool2d_index", .arguments = { "x" }, .flags = TR_OP_NO_GRADIENT, TR_OP_PLACE,
-    .formula = "y = h W + w, the position of the first largest x of each window", .gradient = "none",
+    .formula = "y = h W + w, the position of the first largest x of each window",
+    .gradient = "none",
     .shape = max_pool2d_index_shape, .forward = max_pool2d_index_forward,
     .examples = (const tr_example[]){ { "d[2,4,6,3]", &halves, sizeof halves },
                                       { "d[1,5,4,2]", &overlapping, sizeof overlapping },
                                       { 0 } },
 };
 
-/* --- Average pooling --------------------------------------------------------------------------------------- */
+/* --- Average pooling -------------------------------------------------------------------------- */
 
 static tr_tensor *average(tr_tensor *x, const pool_attributes *a)
 {
@@ -319,10 +324,11 @@ const tr_op tri_op_avg_pool2d_dx = {
                                       { 0 } },
 };
 
-/* --- Public functions -------------------------------------------------------------------------------------- */
+/* --- Public functions ------------------------------------------------------------------------- */
 
 /* The numbers that options stand for, on pictures like x. */
-static bool resolve(const char *op, const tr_tensor *x, const tr_pool_options *o, pool_attributes *a)
+static bool resolve(const char *op, const tr_tensor *x, const tr_pool_options *o,
+                    pool_attributes *a)
 {
     if (tri_failed()) return false;
     if (o == NULL) {
@@ -389,7 +395,7 @@ tr_tensor *tr_global_max_pool2d(tr_tensor *x)
     return tr_reshape(tr_max_pool2d(x, &whole), TR_SHAPE(x->shape[0], x->shape[3]));
 }
 
-/* [to, from], row i the weights of an average over from i / to .. from (i + 1) / to, rounded outwards. */
+/* [to, from]: row i averages over from i / to .. from (i + 1) / to, rounded outwards. */
 static tr_tensor *averaging_matrix(tr_dtype dtype, int64_t to, int64_t from)
 {
     tr_tensor *m = tr_zeros(dtype, TR_SHAPE(to, from));

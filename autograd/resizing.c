@@ -1,10 +1,10 @@
-/* resizing.c: pictures of another size, and pictures as columns of patches. All of it is linear, so each
- * operation comes with its adjoint as an operation, and each is the other's gradient:
+/* resizing.c: pictures of another size, and pictures as columns of patches. All of it is linear, so
+ * each operation comes with its adjoint as an operation, and each is the other's gradient:
  *
  *     upsample_nearest <-> upsample_nearest_dx     upsample_bilinear <-> upsample_bilinear_dx
  *     im2col <-> col2im                            pixel_shuffle: a permutation of axes
  *
- * The numbers are computed in tensor/resize.c and tensor/columns.c.                                    */
+ * The numbers are computed in tensor/resize.c and tensor/columns.c. */
 #include "autograd/registry.h"
 #include "autograd/window.h"
 
@@ -16,7 +16,7 @@ static bool fail(const tr_call *c, const char *problem, const char *hint)
     return false;
 }
 
-/* --- Upsampling -------------------------------------------------------------------------------------------- */
+/* --- Upsampling ------------------------------------------------------------------------------- */
 
 typedef struct resize_attributes {
     int64_t size[2]; /* H, W of the result */
@@ -35,7 +35,8 @@ static bool resize_shape(tr_call *c)
     return true;
 }
 
-static tr_tensor *resize(const tr_op *op, tr_tensor *x, int64_t height, int64_t width, bool align_corners)
+static tr_tensor *resize(const tr_op *op, tr_tensor *x, int64_t height, int64_t width,
+                         bool align_corners)
 {
     const resize_attributes a = { { height, width }, align_corners };
     if (tri_failed() || !tri_check_extent(op->name, "height", height, 1) ||
@@ -108,7 +109,7 @@ const tr_op tri_op_upsample_nearest_dx = {
     .examples = resize_examples,
 };
 
-/* y = each pixel between its four neighbours, weighted by distance      gx = upsample_bilinear_dx(g) */
+/* y = mean of the four nearest pixels, weighted by distance      gx = upsample_bilinear_dx(g) */
 static tr_status upsample_bilinear_forward(tr_call *c)
 {
     const resize_attributes *a = c->attributes;
@@ -122,13 +123,14 @@ static void upsample_bilinear_vjp(tr_call *c, tr_tensor *g, tr_tensor **gin)
 
 const tr_op tri_op_upsample_bilinear = {
     .name = "upsample_bilinear", .arguments = { "x" }, TR_OP_PLACE,
-    .formula = "y[n,i,j,c] = (1-a)(1-b) x[n,h,w,c] + (1-a) b x[n,h,w+1,c] + a (1-b) x[n,h+1,w,c] + a b x[n,h+1,w+1,c]",
+    .formula = "y[n,i,j,c] = (1-a)(1-b) x[n,h,w,c] + (1-a) b x[n,h,w+1,c] "
+               "+ a (1-b) x[n,h+1,w,c] + a b x[n,h+1,w+1,c]",
     .gradient = "gx = upsample_bilinear_dx(g)",
     .shape = resize_shape, .forward = upsample_bilinear_forward, .vjp = upsample_bilinear_vjp,
     .examples = aligned_examples,
 };
 
-/* dx = each g shared out over its four neighbours, weighted by distance      gg = upsample_bilinear(u) */
+/* dx = each g shared out over those four, weighted alike      gg = upsample_bilinear(u) */
 static tr_status upsample_bilinear_dx_forward(tr_call *c)
 {
     const resize_attributes *a = c->attributes;
@@ -157,16 +159,18 @@ tr_tensor *tr_upsample_bilinear(tr_tensor *x, int64_t height, int64_t width, boo
     return resize(&tri_op_upsample_bilinear, x, height, width, align_corners);
 }
 
-/* --- Pixel shuffle ----------------------------------------------------------------------------------------- */
+/* --- Pixel shuffle ---------------------------------------------------------------------------- */
 
 /* Checks x and r; `divided` says which sizes r must divide. */
 static bool check_shuffle(const char *name, tr_tensor *x, int64_t r, bool channels)
 {
-    if (tri_failed() || !tri_check_alive(x, name) || !tri_check_extent(name, "r", r, 1)) return false;
+    if (tri_failed() || !tri_check_alive(x, name) || !tri_check_extent(name, "r", r, 1))
+        return false;
     const tr_op   op = { .name = name, .arguments = { "x" } };
     const tr_call c = { .op = &op, .input_count = 1, .in = &x };
     if (x->rank != 4) return fail(&c, "four axes are needed", "pictures are [N, H, W, C]");
-    if (channels && x->shape[3] % (r * r) != 0) return fail(&c, "r r does not divide the channels", NULL);
+    if (channels && x->shape[3] % (r * r) != 0)
+        return fail(&c, "r r does not divide the channels", NULL);
     if (!channels && (x->shape[1] % r != 0 || x->shape[2] % r != 0))
         return fail(&c, "r does not divide height and width", NULL);
     return true;
@@ -175,7 +179,8 @@ static bool check_shuffle(const char *name, tr_tensor *x, int64_t r, bool channe
 tr_tensor *tr_pixel_shuffle(tr_tensor *x, int64_t r)
 {
     if (!check_shuffle("pixel_shuffle", x, r, true)) return NULL;
-    const int64_t n = x->shape[0], h = x->shape[1], w = x->shape[2], channels = x->shape[3] / (r * r);
+    const int64_t n = x->shape[0], h = x->shape[1], w = x->shape[2];
+    const int64_t channels = x->shape[3] / (r * r);
     tr_tensor    *parts = tr_reshape(x, TR_SHAPE(n, h, w, channels, r, r));
     parts = tr_permute(parts, TR_AXES(0, 1, 4, 2, 5, 3)); /* [N, H, r, W, r, C] */
     return tr_reshape(parts, TR_SHAPE(n, h * r, w * r, channels));
@@ -190,7 +195,7 @@ tr_tensor *tr_pixel_unshuffle(tr_tensor *x, int64_t r)
     return tr_reshape(parts, TR_SHAPE(n, h, w, channels * r * r));
 }
 
-/* --- Patches as columns ------------------------------------------------------------------------------------ */
+/* --- Patches as columns ----------------------------------------------------------------------- */
 
 typedef struct columns_attributes {
     tri_conv conv; /* complete; groups = 1 */
@@ -207,7 +212,8 @@ static bool columns_shape(const tr_call *c, tr_shape x, tr_shape *y)
     for (int axis = 0; axis < 2; axis++) {
         y->dim[1 + axis] = tri_window_count(x.dim[1 + axis], a->kernel[axis], conv->stride[axis],
                                             conv->pad[axis], conv->dilation[axis], false);
-        if (y->dim[1 + axis] == 0) return fail(c, "the window is larger than the padded picture", NULL);
+        if (y->dim[1 + axis] == 0)
+            return fail(c, "the window is larger than the padded picture", NULL);
         y->dim[3] *= a->kernel[axis];
     }
     return true;
@@ -234,7 +240,8 @@ static const columns_attributes one_cell = { /* [n,1,1,c] <-> [n,1,1,c] */
     { { 1, 1 }, { { 0, 0 }, { 0, 0 } }, { 1, 1 }, 1 }, { 1, 1 }, { 1, 1 },
 };
 
-/* y[n,i,j, (r KW + s) C + c] = x[n, i st + r di - p, j st + s di - p, c], 0 outside      gx = col2im(g) */
+/* y[n,i,j, (r KW + s) C + c] = x[n, i st + r di - p, j st + s di - p, c], 0 outside
+ * gx = col2im(g) */
 static bool im2col_shape(tr_call *c)
 {
     if (c->in[0]->rank != 4) return fail(c, "four axes are needed", "pictures are [N, H, W, C]");

@@ -158,6 +158,7 @@ TR_API tr_module *tr_nn_layer_norm(int64_t features);
 #endif
 
 #include "nn/loss.h"
+#include "nn/norm.h"
 #include "nn/distribution.h"
 
 #endif

@@ -1,8 +1,8 @@
-/* columns.c: image patches as rows of a matrix, and back. Not used by the convolutions, which never hold
- * that matrix; for those who want the patches themselves.
+/* columns.c: image patches as rows of a matrix, and back. Not used by the convolutions, which never
+ * hold that matrix; for those who want the patches themselves.
  *
- * A patch is KH KW runs of C values. im2col gathers rows of patches, one piece of work each; col2im adds
- * whole images, in the order of the patches, so sums are the same for any number of threads.           */
+ * A patch is KH KW runs of C values. im2col gathers rows of patches, one piece of work each; col2im
+ * adds up whole images, in the order of the patches: the same sums for any number of threads. */
 #include "tensor/compute.h"
 
 #include <string.h>
@@ -16,7 +16,7 @@ typedef struct columns {
     const char     *from;
 } columns;
 
-/* Offset in elements of the run that cell (r, s) of patch (i, j) covers in its image; -1 outside. */
+/* Offset in elements of the run that cell (r, s) of patch (i, j) covers; -1 outside of the image. */
 static int64_t run_offset(const columns *p, int64_t i, int64_t j, int64_t r, int64_t s)
 {
     const tri_conv *c = p->conv;
@@ -85,8 +85,8 @@ static void add_images(void *context, int64_t begin, int64_t end)
     }
 }
 
-static columns plan(tr_tensor *to, const tr_tensor *from, const tr_tensor *image, const tr_tensor *patches,
-                    const int64_t kernel[2], const tri_conv *c)
+static columns plan(tr_tensor *to, const tr_tensor *from, const tr_tensor *image,
+                    const tr_tensor *patches, const int64_t kernel[2], const tri_conv *c)
 {
     return (columns){
         .conv = c,

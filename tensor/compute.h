@@ -125,6 +125,19 @@ tr_status tri_upsample_bilinear_dx(tr_tensor *dx, const tr_tensor *g, bool align
 tr_status tri_im2col(tr_tensor *y, const tr_tensor *x, const int64_t kernel[2], const tri_conv *c);
 tr_status tri_col2im(tr_tensor *dx, const tr_tensor *g, const int64_t kernel[2], const tri_conv *c);
 
+/* --- Dense algebra (linalg.c): [..., n, n], a stack of square matrices; computed in f64 --------------------- */
+
+/* *bad is the first matrix of the stack that has no such factorisation (not positive definite, singular,
+ * NaN), or -1; then the result is indeterminate. Cholesky, lower, of a's symmetric part. */
+tr_status tri_cholesky(tr_tensor *l, const tr_tensor *a, int64_t *bad);
+tr_status tri_inverse(tr_tensor *y, const tr_tensor *a, int64_t *bad);
+tr_status tri_log_determinant(tr_tensor *y /* [...] */, const tr_tensor *a); /* ln |det a|; -Inf if singular */
+/* a y = b with y, b [..., n, m]; reads one triangle of a. A zero on the diagonal gives Inf or NaN. */
+tr_status tri_solve_triangular(tr_tensor *y, const tr_tensor *a, const tr_tensor *b, bool upper);
+/* a's symmetric part = vectors diag(values) vectors^T: values [..., n] ascending, vectors in columns, each
+ * with its largest component positive. */
+tr_status tri_eigh(tr_tensor *values, tr_tensor *vectors, const tr_tensor *a, int64_t *bad);
+
 /* --- Random numbers (random.c) -------------------------------------------------------------------------- */
 
 tr_status tri_fill_uniform(tr_tensor *y, tr_rng *rng); /* f32, f64; contiguous */
