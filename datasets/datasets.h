@@ -55,7 +55,8 @@ typedef struct tr_dataset_options {
  *   npy:FILE            u8 (shown as value / 255), f32 or f64 (taken as it is): [N, D], [N, H, W]
  *                       or [N, H, W, C]; rows of D numbers are images 1 x D x 1
  *   csv:FILE            numbers between commas, an optional header line; each column is brought to
- *                       [0, 1] by its smallest and largest training value; 1 x columns x 1
+ *                       [0, 1] by its smallest and largest training value (a test value may lie
+ *                       outside); images 1 x columns x 1
  *   images:DIR          PNG, PGM and PPM pictures, scaled and centre-cropped to options' size; the
  *                       class is the name of the sub-folder; without sub-folders there are no
  *                       labels. The order is a fixed shuffle of the sorted names.
