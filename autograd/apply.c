@@ -78,7 +78,7 @@ bool tri_broadcast_shape(const tr_shape *shapes, int count, tr_shape *result)
 
 static bool broadcast_inputs(tr_call *c)
 {
-    tr_shape shapes[TR_OP_MAX_ARGUMENTS], common;
+    tr_shape shapes[TR_OP_MAX_ARGUMENTS] = { 0 }, common;
     for (int i = 0; i < c->input_count; i++) shapes[i] = tr_shape_of(c->in[i]);
     if (!tri_broadcast_shape(shapes, c->input_count, &common)) {
         tr_fail_call(c, TR_ERR_SHAPE, "shapes do not broadcast",

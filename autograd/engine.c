@@ -7,7 +7,7 @@
  *
  * Every use of a tensor comes later on the tape than the tensor, so when pass 3 reaches a call, the
  * cotangent of its result is complete. Rules return values; only this file accumulates.
- * Read next: elementwise.c for the simplest rules, convolution.c for the gradient of conv2d.          */
+ * Read next: arithmetic.c for the simplest rules, convolution.c for the gradient of conv2d.          */
 #include "autograd/tape.h"
 
 #include <string.h>

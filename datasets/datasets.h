@@ -19,7 +19,7 @@ extern "C" {
 
 /* --- Datasets -------------------------------------------------------------------------------- */
 
-typedef enum tr_split { TR_TRAIN, TR_TEST } tr_split;
+typedef enum tr_data_split { TR_TRAIN, TR_TEST } tr_data_split;
 
 struct tri_source;
 
@@ -72,18 +72,18 @@ TR_API tr_dataset *tr_dataset_open(const char *spec, const tr_dataset_options *o
 
 /* Images begin .. end - 1 of a split: f32 [end - begin, H, W, C], in the innermost scope. Errors: a
  * range outside the split. */
-TR_API tr_tensor *tr_dataset_images(const tr_dataset *dataset, tr_split split, int64_t begin,
+TR_API tr_tensor *tr_dataset_images(const tr_dataset *dataset, tr_data_split split, int64_t begin,
                                     int64_t end);
 
 /* Their labels: i64 [end - begin]. Errors: a range outside the split, a set without labels. */
-TR_API tr_tensor *tr_dataset_labels(const tr_dataset *dataset, tr_split split, int64_t begin,
+TR_API tr_tensor *tr_dataset_labels(const tr_dataset *dataset, tr_data_split split, int64_t begin,
                                     int64_t end);
 
 /* The numbers that a procedural image was drawn from. `shapes`: shape (0 square, 1 ellipse, 2 heart),
  * scale in [0.5, 1], angle in radians in [0, 2 pi), x and y of the centre in [0, 1]. Writes them to
  * factors (room for 8) and returns how many there are: 5 for shapes, 0 for sets without known factors
  * and for an index outside the split. */
-TR_API int tr_dataset_factors(const tr_dataset *dataset, tr_split split, int64_t index,
+TR_API int tr_dataset_factors(const tr_dataset *dataset, tr_data_split split, int64_t index,
                               double factors[8]);
 
 /* The kinds of datasets, for lists and help. */
@@ -101,7 +101,7 @@ TR_API const tr_dataset_kind *tr_dataset_kind_at(int i);
 typedef struct tr_loader tr_loader;
 
 typedef struct tr_loader_options {
-    tr_split split;
+    tr_data_split split;
     int64_t  batch;      /* images in a batch; 0 stands for 128 */
     bool     shuffle;    /* each epoch in its own random order, else in the order of the split */
     uint64_t seed;       /* of the order */

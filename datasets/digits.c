@@ -19,7 +19,7 @@ typedef struct dice {
     int used;
 } dice;
 
-static dice dice_of(uint64_t seed, tr_split split, int64_t index)
+static dice dice_of(uint64_t seed, tr_data_split split, int64_t index)
 {
     dice d = {
         .counter = {0,                                  (uint32_t)split, (uint32_t)index, (uint32_t)((uint64_t)index >> 32) },
@@ -177,13 +177,13 @@ static void place(dice *d, tri_path *path)
 /* --- The dataset ---------------------------------------------------------------------------------
  */
 
-static int64_t digit_label(uint64_t seed, tr_split split, int64_t index)
+static int64_t digit_label(uint64_t seed, tr_data_split split, int64_t index)
 {
     (void)seed, (void)split;
     return index % 10;
 }
 
-static void draw_digit(uint64_t seed, tr_split split, int64_t index, uint8_t *pixels)
+static void draw_digit(uint64_t seed, tr_data_split split, int64_t index, uint8_t *pixels)
 {
     dice d = dice_of(seed, split, index);
     tri_path path;

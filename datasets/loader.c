@@ -133,7 +133,7 @@ static void fill_piece(void *context, int64_t begin, int64_t end)
     const fill_job *job = context;
     const tr_loader *loader = job->loader;
     const tr_dataset *d = loader->dataset;
-    tr_split split = loader->options.split;
+    tr_data_split split = loader->options.split;
     int64_t size = d->height * d->width * d->channels;
     for (int64_t i = begin; i < end; i++) {
         int64_t k = job->first + i;

@@ -255,8 +255,8 @@ static int64_t pnm_number(pnm_text *t)
             t->at++;
     }
     int64_t value = -1;
-    for (; t->at < t->end && *t->at >= '0' && *t->at <= '9' && value <= TRI_PICTURE_LIMIT; t->at++)
-        value = (value < 0 ? 0 : value) * 10 + (*t->at - '0');
+    for (; t->at < t->end && *t->at >= '0' && *t->at <= '9'; t->at++)
+        if (value <= TRI_PICTURE_LIMIT) value = (value < 0 ? 0 : value) * 10 + (*t->at - '0');
     return value <= TRI_PICTURE_LIMIT ? value : -1;
 }
 

@@ -102,7 +102,7 @@ tr_status tri_conv2d_dw(tr_tensor *dw, const tr_tensor *x, const tr_tensor *g, c
 
 typedef struct tri_pool {
     int64_t window[2], stride[2], pad[2][2], dilation[2];
-    bool    count_padding; /* average: divide by the window's size, padding included */
+    bool    count_padding; /* average: count the window's cells in the padding too */
 } tri_pool;
 
 /* y [N, OH, OW, C] and index (i64, same shape): the largest of each window and where it stood, as
@@ -120,6 +120,10 @@ tr_status tri_upsample_nearest(tr_tensor *y, const tr_tensor *x);
 tr_status tri_upsample_nearest_dx(tr_tensor *dx, const tr_tensor *g);
 tr_status tri_upsample_bilinear(tr_tensor *y, const tr_tensor *x, bool align_corners);
 tr_status tri_upsample_bilinear_dx(tr_tensor *dx, const tr_tensor *g, bool align_corners);
+
+/* Patches (columns.c): y [N, OH, OW, KH KW C] from x [N, H, W, C]; groups do not count. col2im is the adjoint. */
+tr_status tri_im2col(tr_tensor *y, const tr_tensor *x, const int64_t kernel[2], const tri_conv *c);
+tr_status tri_col2im(tr_tensor *dx, const tr_tensor *g, const int64_t kernel[2], const tri_conv *c);
 
 /* --- Random numbers (random.c) -------------------------------------------------------------------------- */
 
