@@ -246,7 +246,7 @@ tr_tensor *tr_triplet(tr_tensor *anchor, tr_tensor *positive, tr_tensor *negativ
                       tr_reduction r)
 {
     tr_tensor *excess = tr_sub(distance(anchor, positive), distance(anchor, negative));
-    return tr_reduce_loss(tr_relu(tr_add_scalar(excess, margin)), r);
+    return tr_reduce_loss(tr_clamp(tr_add_scalar(excess, margin), 0, (double)INFINITY), r);
 }
 
 tr_tensor *tr_info_nce(tr_tensor *query, tr_tensor *key, double temperature, tr_reduction r)
