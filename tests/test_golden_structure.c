@@ -143,6 +143,7 @@ static tr_tensor *batch_norm_eval(tr_tensor **x)
     X(bce_with_logits, tr_bce_with_logits(x[0], x[1], TR_NONE))                                         \
     X(bce_weighted, tr_bce_with_logits_weighted(x[0], x[1], tr_detach(x[2]), TR_NONE))                         \
     X(kl_div, tr_kl_div(x[0], x[1], TR_NONE))                                                           \
+    X(kl_div_zeros, tr_kl_div(x[0], tr_detach(x[1]), TR_NONE))                                          \
     X(gaussian_nll, tr_gaussian_nll(x[0], x[1], x[2], NULL, TR_NONE))                                   \
     X(gaussian_nll_full, tr_gaussian_nll(x[0], x[1], x[2], NLL(.full = true), TR_MEAN))                 \
     X(poisson_nll, tr_poisson_nll(x[0], tr_detach(x[1]), NULL, TR_NONE))                                \

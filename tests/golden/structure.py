@@ -181,6 +181,7 @@ every("bce_with_logits", lambda a, t: F.binary_cross_entropy_with_logits(a, t, r
 every("bce_weighted", lambda a, t, w: F.binary_cross_entropy_with_logits(a, t, pos_weight=w.detach(), reduction="none"),
       (x(2, 3), u(2, 3), p(3)), (*far, p(6)), (x(2, 3), u(2, 3), p(1)))
 every("kl_div", lambda a, t: F.kl_div(a, t, reduction="none"), (x(2, 3), u(2, 3)))
+every("kl_div_zeros", lambda a, t: F.kl_div(a, t.detach(), reduction="none"), (x(5), zeros_in(u(5))))
 every("gaussian_nll", lambda a, t, v: F.gaussian_nll_loss(a, t, v, reduction="none"),
       (x(2, 3), x(2, 3), p(2, 3)), (x(4), x(4), torch.tensor([1e-9, 1e-3, 1.0, 1e3])))
 every("gaussian_nll_full", lambda a, t, v: F.gaussian_nll_loss(a, t, v, full=True), (x(2, 3), x(2, 3), p(2, 3)))
