@@ -237,6 +237,9 @@ TR_API tr_status tr_save_safetensors(const char *path, const tr_named_list *tens
                                      const char *const *metadata);
 TR_API tr_status tr_load_safetensors(const char *path, tr_named_list *tensors);
 
+/* The metadata of such a file in the form that tr_save_safetensors takes, in the innermost scope. */
+TR_API tr_status tr_load_safetensors_metadata(const char *path, const char *const **metadata);
+
 /* --- The machine ----------------------------------------------------------------------------- */
 
 /* Threads used by operations started from the calling thread: 1 .. 256; the default is the number
