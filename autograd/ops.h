@@ -136,9 +136,49 @@ TR_API tr_status tr_activation_find(const char *name, tr_activation *act);
 
 /* --- Reductions (reduction.c) -------------------------------------------------------------------------- */
 
-/* Over the given axes (TR_AXES(0, -1), TR_ALL_AXES); with keepdim they stay as size 1. */
+/* Over the given axes (TR_AXES(0, -1), TR_ALL_AXES); with keepdim they stay as size 1. The mean and the
+ * largest of no values are errors; their sum is 0, their product 1, their logsumexp -inf. */
 TR_API tr_tensor *tr_sum(tr_tensor *x, tr_shape axes, bool keepdim);
 TR_API tr_tensor *tr_mean(tr_tensor *x, tr_shape axes, bool keepdim);
+TR_API tr_tensor *tr_prod(tr_tensor *x, tr_shape axes, bool keepdim);      /* gradients are right at zeros too */
+TR_API tr_tensor *tr_amax(tr_tensor *x, tr_shape axes, bool keepdim);      /* equals share the gradient evenly */
+TR_API tr_tensor *tr_amin(tr_tensor *x, tr_shape axes, bool keepdim);
+TR_API tr_tensor *tr_logsumexp(tr_tensor *x, tr_shape axes, bool keepdim); /* ln sum e^x */
+/* sum (x - mean)^2 / (n - correction), 1 being the unbiased estimate; NaN where n <= correction. std is
+ * its root, with derivative 0 at 0. */
+TR_API tr_tensor *tr_var(tr_tensor *x, tr_shape axes, int correction, bool keepdim);
+TR_API tr_tensor *tr_std(tr_tensor *x, tr_shape axes, int correction, bool keepdim);
+/* (sum |x|^p)^(1/p), p > 0; INFINITY: the largest |x|. Derivative 0 at 0. */
+TR_API tr_tensor *tr_norm(tr_tensor *x, double p, tr_shape axes, bool keepdim);
+TR_API tr_tensor *tr_any(tr_tensor *x, tr_shape axes, bool keepdim); /* u8: x != 0 somewhere; any dtype; no gradient */
+TR_API tr_tensor *tr_all(tr_tensor *x, tr_shape axes, bool keepdim); /* u8: x != 0 everywhere */
+TR_API tr_tensor *tr_cumsum(tr_tensor *x, int axis, bool reverse);   /* x_0 + ... + x_i; reverse: x_i + ... + x_last */
+TR_API tr_tensor *tr_cumprod(tr_tensor *x, int axis);                /* x_0 ... x_i */
+
+/* --- Order (order.c): along one axis; NaN counts as larger than all ---------------------------------------- */
+
+/* Indices are i64, without gradient. The gradient of a value goes to the element that index names: the
+ * first of equals. `index` receives the indices, of the result's shape; or is NULL. */
+TR_API tr_tensor *tr_argmax(tr_tensor *x, int axis, bool keepdim);
+TR_API tr_tensor *tr_argmin(tr_tensor *x, int axis, bool keepdim);         /* here NaN counts as smallest */
+TR_API tr_tensor *tr_argsort(tr_tensor *x, int axis, bool descending);     /* stable, NaN last */
+TR_API tr_tensor *tr_max(tr_tensor *x, int axis, bool keepdim, tr_tensor **index);
+TR_API tr_tensor *tr_min(tr_tensor *x, int axis, bool keepdim, tr_tensor **index);
+TR_API tr_tensor *tr_sort(tr_tensor *x, int axis, bool descending, tr_tensor **index);
+TR_API tr_tensor *tr_topk(tr_tensor *x, int64_t k, int axis, bool largest, tr_tensor **index); /* best first */
+
+/* --- Probability (probability.c) ------------------------------------------------------------------------------ */
+
+TR_API tr_tensor *tr_softmax(tr_tensor *x, int axis);                /* e^x / sum e^x */
+TR_API tr_tensor *tr_log_softmax(tr_tensor *x, int axis);            /* x - ln sum e^x */
+/* Cross entropy of a target t in [0, 1] and a logit x, max(x, 0) - x t + ln(1 + e^-|x|), or a probability
+ * p, -t ln p - (1 - t) ln(1 - p) with logarithms bounded by -100. Elementwise; nn/loss.h reduces them. */
+TR_API tr_tensor *tr_logistic_loss(tr_tensor *x, tr_tensor *t);
+TR_API tr_tensor *tr_binary_loss(tr_tensor *p, tr_tensor *t);
+/* (x - mean) / sqrt(var + epsilon) over the axes (normalize.c). `mean` and `variance` receive what was
+ * found, in keepdim form, without gradient; or are NULL. */
+TR_API tr_tensor *tr_standardize(tr_tensor *x, tr_shape axes, double epsilon, tr_tensor **mean,
+                                 tr_tensor **variance);
 
 /* --- Shape (view.c) -------------------------------------------------------------------------------------- */
 
@@ -149,6 +189,55 @@ TR_API tr_tensor *tr_expand(tr_tensor *x, tr_shape shape);         /* broadcast 
 TR_API tr_tensor *tr_sum_to(tr_tensor *x, tr_shape shape);         /* adjoint of expand: sums what was repeated */
 TR_API tr_tensor *tr_permute(tr_tensor *x, tr_shape axes);         /* axis i of the result is axes[i] of x; a view */
 TR_API tr_tensor *tr_transpose(tr_tensor *x, int axis_a, int axis_b);
+
+TR_API tr_tensor *tr_squeeze(tr_tensor *x, tr_shape axes);         /* drops axes of size 1; TR_ALL_AXES: every such */
+TR_API tr_tensor *tr_unsqueeze(tr_tensor *x, int axis);            /* a new axis of size 1 at that place */
+
+/* --- Parts (slice.c); any dtype ------------------------------------------------------------------------------- */
+
+#define TR_END INT64_MAX /* as stop: as far as the axis goes */
+/* x[start:stop:step] of Python: negative positions count from the end, those outside are moved to the
+ * end of the axis, a negative step walks backwards. A view, as are all below. */
+TR_API tr_tensor *tr_slice(tr_tensor *x, int axis, int64_t start, int64_t stop, int64_t step);
+TR_API tr_tensor *tr_narrow(tr_tensor *x, int axis, int64_t start, int64_t length); /* must lie inside */
+TR_API tr_tensor *tr_select(tr_tensor *x, int axis, int64_t index);                 /* one index; drops the axis */
+TR_API tr_tensor *tr_flip(tr_tensor *x, tr_shape axes);
+TR_API tr_tensor *tr_diagonal(tr_tensor *x, int64_t offset);       /* of the last two axes; [..., length] */
+/* Parts of the given sizes, which add up to the axis; `count` parts of ceil(size / count), the last ones
+ * smaller or empty. `parts` has room for count. */
+TR_API tr_status tr_split(tr_tensor *x, int axis, const int64_t *sizes, int count, tr_tensor **parts);
+TR_API tr_status tr_chunk(tr_tensor *x, int axis, int count, tr_tensor **parts);
+TR_API tr_tensor *tr_concat(tr_tensor *const *parts, int count, int axis); /* sizes may differ along the axis */
+TR_API tr_tensor *tr_stack(tr_tensor *const *parts, int count, int axis);  /* equal shapes, along a new axis */
+/* `before` and `after` give one size per axis; negative ones cut. */
+TR_API tr_tensor *tr_pad(tr_tensor *x, tr_shape before, tr_shape after, double value);
+
+/* --- Arrangement (arrange.c); any dtype ------------------------------------------------------------------------- */
+
+/* REFLECT: c b | a b c | b a, by at most size - 1; REPLICATE: a a | a b c | c c; CIRCULAR: b c | a b c | a b. */
+typedef enum tr_pad_mode { TR_PAD_REFLECT, TR_PAD_REPLICATE, TR_PAD_CIRCULAR } tr_pad_mode;
+TR_API tr_tensor *tr_pad_with(tr_tensor *x, tr_shape before, tr_shape after, tr_pad_mode mode);
+TR_API tr_tensor *tr_repeat(tr_tensor *x, tr_shape times);         /* one count per axis; the whole again and again */
+TR_API tr_tensor *tr_roll(tr_tensor *x, int64_t shift, int axis);  /* towards the end; what leaves comes in in front */
+TR_API tr_tensor *tr_tril(tr_tensor *x, int64_t diagonal);         /* zero where column - row > diagonal */
+TR_API tr_tensor *tr_triu(tr_tensor *x, int64_t diagonal);         /* zero where column - row < diagonal */
+
+/* --- Index (index.c): x of any dtype, index i64 in 0 .. size - 1 of the axis, which is checked ------------------- */
+
+/* y[.., i, ..] = x[.., index[.., i, ..], ..]; index has x's axes and may be smaller beside the axis. */
+TR_API tr_tensor *tr_gather(tr_tensor *x, int axis, tr_tensor *index);
+/* y[.., index[.., i, ..], ..] += x[.., i, ..], from 0, `size` long along the axis: adjoint of gather. */
+TR_API tr_tensor *tr_scatter_sum(tr_tensor *x, int axis, tr_tensor *index, int64_t size);
+/* x with values[.., i, ..] added to, or put at, place index[.., i, ..]; of several put, the last stays. */
+TR_API tr_tensor *tr_scatter_add(tr_tensor *x, int axis, tr_tensor *index, tr_tensor *values);
+TR_API tr_tensor *tr_scatter(tr_tensor *x, int axis, tr_tensor *index, tr_tensor *values);
+TR_API tr_tensor *tr_index_select(tr_tensor *x, int axis, tr_tensor *index);    /* index [n] */
+TR_API tr_tensor *tr_take_along_axis(tr_tensor *x, tr_tensor *index, int axis); /* gather; both broadcast beside the axis */
+TR_API tr_tensor *tr_embedding(tr_tensor *table, tr_tensor *index); /* table [V, D], index [...] -> [..., D] */
+TR_API tr_tensor *tr_masked_fill(tr_tensor *x, tr_tensor *mask, double value);  /* mask (u8) ? value : x; broadcasts */
+TR_API tr_tensor *tr_nonzero(tr_tensor *mask);                     /* u8 -> i64 [count], row-major; no gradient */
+TR_API tr_tensor *tr_masked_select(tr_tensor *x, tr_tensor *mask); /* [count], row-major */
+TR_API tr_tensor *tr_one_hot(tr_tensor *index, int64_t classes, tr_dtype dtype); /* [..., classes]; no gradient */
 
 /* --- Products (linear.c) -------------------------------------------------------------------------------- */
 

@@ -35,7 +35,7 @@ static tr_status read_records(tri_input *in, int64_t count, uint8_t *pixels, int
 }
 
 /* Opens the files of a split, at most BATCHES, takes memory for all their records, reads them. */
-static tr_status read_split(tr_dataset *d, tr_split split, tri_input *in, int files)
+static tr_status read_split(tr_dataset *d, tr_data_split split, tri_input *in, int files)
 {
     int64_t total = 0;
     for (int i = 0; i < files; i++) {
@@ -58,7 +58,8 @@ static tr_status read_split(tr_dataset *d, tr_split split, tri_input *in, int fi
     return TR_OK;
 }
 
-static tr_status open_split(tr_dataset *d, const char *folder, tr_split split, bool allow_partial)
+static tr_status open_split(tr_dataset *d, const char *folder, tr_data_split split,
+                            bool allow_partial)
 {
     tri_input in[BATCHES];
     char path[BATCHES][TRI_PATH_SIZE], file[32];

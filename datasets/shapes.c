@@ -7,6 +7,8 @@
  * next: digits.c, the other procedural set. */
 #include "datasets/source.h"
 
+#include <string.h>
+
 enum { SIDE = 32, SAMPLES = 4, SHAPES = 3 };
 
 static const char *const shape_names[SHAPES] = { "square", "ellipse", "heart" };
@@ -28,7 +30,7 @@ static double sine_of_turns(double t)
 }
 
 /* Shape, scale, angle in turns, x and y. */
-static void draw_factors(uint64_t seed, tr_split split, int64_t index, double f[5])
+static void draw_factors(uint64_t seed, tr_data_split split, int64_t index, double f[5])
 {
     uint32_t counter[4] = { (uint32_t)split, 1, (uint32_t)index,
                             (uint32_t)((uint64_t)index >> 32) };
@@ -39,14 +41,14 @@ static void draw_factors(uint64_t seed, tr_split split, int64_t index, double f[
     f[1] = 0.5 + 0.5 * f[1];
 }
 
-static int shape_factors(uint64_t seed, tr_split split, int64_t index, double factors[8])
+static int shape_factors(uint64_t seed, tr_data_split split, int64_t index, double factors[8])
 {
     draw_factors(seed, split, index, factors);
     factors[2] *= two_pi;
     return 5;
 }
 
-static int64_t shape_label(uint64_t seed, tr_split split, int64_t index)
+static int64_t shape_label(uint64_t seed, tr_data_split split, int64_t index)
 {
     (void)seed, (void)split;
     return index % SHAPES;
@@ -58,20 +60,22 @@ static bool inside(int shape, double x, double y)
 {
     if (shape == 0) return x > -0.66 && x < 0.66 && y > -0.66 && y < 0.66;
     if (shape == 1) return x * x / (0.95 * 0.95) + y * y / (0.5 * 0.5) < 1;
-    x *= 1.25, y = 1.25 * y + 0.1; /* (x^2 + y^2 - 1)^3 < x^2 y^3, which reaches from -1.1 to 1.2 */
+    x *= 1.4, y = 1.4 * y + 0.1; /* (x^2 + y^2 - 1)^3 < x^2 y^3 */
     double round = x * x + y * y - 1;
     return round * round * round < x * x * y * y * y;
 }
 
-static void draw_shape(uint64_t seed, tr_split split, int64_t index, uint8_t *pixels)
+static void draw_shape(uint64_t seed, tr_data_split split, int64_t index, uint8_t *pixels)
 {
     double f[5];
     draw_factors(seed, split, index, f);
     double sine = sine_of_turns(f[2]), cosine = sine_of_turns(f[2] + 0.25);
     double unit = 1 / (f[1] * reach);
     double cx = reach + f[3] * (SIDE - 2 * reach), cy = reach + f[4] * (SIDE - 2 * reach);
-    for (int i = 0; i < SIDE; i++) {
-        for (int j = 0; j < SIDE; j++) {
+    double extent = f[1] * reach; /* whole pixels outside are black */
+    memset(pixels, 0, SIDE * SIDE);
+    for (int i = (int)(cy - extent); i < cy + extent; i++) {
+        for (int j = (int)(cx - extent); j < cx + extent; j++) {
             int hits = 0;
             for (int k = 0; k < SAMPLES * SAMPLES; k++) {
                 double x = (j + (k % SAMPLES + 0.5) / SAMPLES - cx) * unit;

@@ -46,7 +46,8 @@ static inline const char *real_data(const char *name)
 {
     static char folder[1024];
     const char *root = getenv("TENREC_TEST_DATA");
-    snprintf(folder, sizeof folder, "%s/%s", root ? root : TENREC_SOURCE_DIR "/../shared/data", name);
+    snprintf(folder, sizeof folder, "%s/%s", root ? root : TENREC_SOURCE_DIR "/../shared/data",
+             name);
     if (access(folder, R_OK) == 0) return folder;
     printf("skipped: no real data in %s (set TENREC_TEST_DATA)\n", folder);
     return NULL;

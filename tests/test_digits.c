@@ -14,7 +14,7 @@ static uint64_t hash_bytes(const void *bytes, size_t n) /* FNV-1a */
     return h;
 }
 
-static uint64_t hash_images(const tr_dataset *d, tr_split split, int64_t begin, int64_t end)
+static uint64_t hash_images(const tr_dataset *d, tr_data_split split, int64_t begin, int64_t end)
 {
     tr_tensor *x = tr_dataset_images(d, split, begin, end);
     ck_assert_ptr_nonnull(x);
