@@ -6,7 +6,7 @@
  * vector-Jacobian products. Rules are written in operations, so that they can be differentiated again:
  * derivatives of any order need nothing extra.
  *
- * Add an operation: write one block (see autograd/elementwise.c for the pattern), one line in
+ * Add an operation: write one block (see autograd/arithmetic.c for the pattern), one line in
  * autograd/ops.def, one declaration. Your own program can apply its own tr_op in the same way.        */
 #ifndef TENREC_AUTOGRAD_H
 #define TENREC_AUTOGRAD_H

@@ -1,25 +1,27 @@
 /* convolution.c: conv2d, its gradients, and what is made of them: transposed and one-dimensional
  * convolution.
  *
- * Let x [N, H, W, C] be images, w [KH, KW, C, K] a kernel, g [N, OH, OW, K] a weight for each element of
- * the result. With stride st, dilation di and padding p, and x = 0 outside of the image,
+ * Let x [N, H, W, C] be images, w [KH, KW, C, K] a kernel and g [N, OH, OW, K] a weight for each
+ * element of the result. With stride st, dilation di, padding p, and x = 0 outside of the image,
  *
- *     T(x, w, g) = sum over n,i,j,k,r,s,c of  g[n,i,j,k]  x[n, i st + r di - p, j st + s di - p, c]  w[r,s,c,k]
+ *     T(x, w, g) = sum_{n,i,j,k,r,s,c}  g[n, i, j, k]
+ *                                       x[n, i st + r di - p, j st + s di - p, c]
+ *                                       w[r, s, c, k]
  *
- * is linear in each of x, w and g. The three operations of this file are its three partial gradients:
+ * is linear in each of x, w and g. The operations of this file are its three partial gradients:
  *
- *     conv2d(x, w) = dT/dg  [N,OH,OW,K]     conv2d_dx(g, w) = dT/dx  [N,H,W,C]     conv2d_dw(x, g) = dT/dw  [KH,KW,C,K]
+ *     conv2d(x, w) = dT/dg          conv2d_dx(g, w) = dT/dx          conv2d_dw(x, g) = dT/dw
  *
  * so the gradient of each is made of the other two. With u the cotangent of the result:
  *
- *     y  = conv2d(x, w)       gx = conv2d_dx(u, w)      gw = conv2d_dw(x, u)
- *     dx = conv2d_dx(g, w)    gg = conv2d(u, w)         gw = conv2d_dw(u, g)
- *     dw = conv2d_dw(x, g)    gx = conv2d_dx(g, u)      gg = conv2d(x, u)
+ *     y  = conv2d(x, w)             gx = conv2d_dx(u, w)             gw = conv2d_dw(x, u)
+ *     dx = conv2d_dx(g, w)          gg = conv2d(u, w)                gw = conv2d_dw(u, g)
+ *     dw = conv2d_dw(x, g)          gx = conv2d_dx(g, u)             gg = conv2d(x, u)
  *
- * The table is closed: derivatives of any order are convolutions again. With groups, the C input and K
- * output channels are cut into as many equal parts, part q of the output sees part q of the input only,
- * and w is [KH, KW, C/groups, K]. The numbers are computed in tensor/conv.c.
- * Read next: pooling.c.                                                                              */
+ * The table is closed: derivatives of any order are convolutions again. With groups, input and
+ * output channels are cut into as many equal parts, part q of the output sees part q of the input
+ * only, and w is [KH, KW, C / groups, K]. The numbers are computed in tensor/conv.c.
+ * Read next: pooling.c.                                                                        */
 #include "autograd/registry.h"
 #include "autograd/window.h"
 
@@ -32,7 +34,7 @@ typedef struct conv_attributes {
     tr_activation act;       /* of the result: conv2d only */
 } conv_attributes;
 
-/* --- Shapes, for all three ------------------------------------------------------------------------------- */
+/* --- Shapes, for all three -------------------------------------------------------------------- */
 
 static bool fail(const tr_call *c, const char *problem, const char *hint)
 {
@@ -43,7 +45,8 @@ static bool fail(const tr_call *c, const char *problem, const char *hint)
 static bool check_ranks(const tr_call *c)
 {
     return (c->in[0]->rank == 4 && c->in[1]->rank == 4) ||
-           fail(c, "four axes each are needed", "images are [N, H, W, C], kernels [KH, KW, C / groups, K]");
+           fail(c, "four axes each are needed",
+                "images are [N, H, W, C], kernels [KH, KW, C / groups, K]");
 }
 
 /* The shape of conv2d's result for images of shape x and a kernel of shape w. */
@@ -59,7 +62,8 @@ static bool result_shape(const tr_call *c, tr_shape x, tr_shape w, tr_shape *y)
         y->dim[1 + axis] = tri_window_count(x.dim[1 + axis], w.dim[axis], conv->stride[axis],
                                             conv->pad[axis], conv->dilation[axis], false);
         if (w.dim[axis] == 0) return fail(c, "the kernel is empty", NULL);
-        if (y->dim[1 + axis] == 0) return fail(c, "the kernel is larger than the padded image", NULL);
+        if (y->dim[1 + axis] == 0)
+            return fail(c, "the kernel is larger than the padded image", NULL);
     }
     return true;
 }
@@ -80,7 +84,7 @@ static bool check_bias(const tr_call *c, int64_t channels)
     return fail(c, "the bias needs one value per channel of the result", NULL);
 }
 
-/* --- The family, by the numbers that the rules pass on ------------------------------------------------------ */
+/* --- The family, by the numbers that the rules pass on ---------------------------------------- */
 
 static tr_tensor *conv2d(tr_tensor *x, tr_tensor *w, const tri_conv *conv)
 {
@@ -88,50 +92,52 @@ static tr_tensor *conv2d(tr_tensor *x, tr_tensor *w, const tri_conv *conv)
     return tr_apply(&tri_op_conv2d, (tr_tensor *[]){ x, w }, 2, &a, sizeof a);
 }
 
-static tr_tensor *conv2d_dx(tr_tensor *g, tr_tensor *w, int64_t height, int64_t width, const tri_conv *conv)
+static tr_tensor *conv2d_dx(tr_tensor *g, tr_tensor *w, int64_t height, int64_t width,
+                            const tri_conv *conv)
 {
     const conv_attributes a = { .conv = *conv, .image = { height, width } };
     return tr_apply(&tri_op_conv2d_dx, (tr_tensor *[]){ g, w }, 2, &a, sizeof a);
 }
 
-static tr_tensor *conv2d_dw(tr_tensor *x, tr_tensor *g, int64_t kh, int64_t kw, const tri_conv *conv)
+static tr_tensor *conv2d_dw(tr_tensor *x, tr_tensor *g, int64_t kh, int64_t kw,
+                            const tri_conv *conv)
 {
     const conv_attributes a = { .conv = *conv, .kernel = { kh, kw } };
     return tr_apply(&tri_op_conv2d_dw, (tr_tensor *[]){ x, g }, 2, &a, sizeof a);
 }
 
-/* --- Geometries for the examples: x, w and g of each name fit together ---------------------------------------- */
+/* --- Geometries for the examples: x, w and g of each name fit together ------------------------ */
 
 /* x [2,5,4,3]  w [3,3,3,2]  g [2,5,4,2] */
 static const conv_attributes padded = {
-    .conv = { .stride = { 1, 1 }, .pad = { { 1, 1 }, { 1, 1 } }, .dilation = { 1, 1 }, .groups = 1 },
+    .conv = { { 1, 1 }, { { 1, 1 }, { 1, 1 } }, .dilation = { 1, 1 }, .groups = 1 },
     .image = { 5, 4 }, .kernel = { 3, 3 },
 };
 /* x [1,6,5,2]  w [3,2,2,3]  g [1,3,5,3] */
 static const conv_attributes uneven = {
-    .conv = { .stride = { 2, 1 }, .pad = { { 0, 1 }, { 2, 0 } }, .dilation = { 1, 2 }, .groups = 1 },
+    .conv = { { 2, 1 }, { { 0, 1 }, { 2, 0 } }, .dilation = { 1, 2 }, .groups = 1 },
     .image = { 6, 5 }, .kernel = { 3, 2 }, .act = TR_SIGMOID,
 };
 /* x [2,5,4,4]  w [2,2,2,6]  g [2,2,2,6]: one row of x is never used */
 static const conv_attributes grouped = {
-    .conv = { .stride = { 2, 2 }, .dilation = { 1, 1 }, .groups = 2 },
+    .conv = { { 2, 2 }, { { 0, 0 }, { 0, 0 } }, .dilation = { 1, 1 }, .groups = 2 },
     .image = { 5, 4 }, .kernel = { 2, 2 }, .act = TR_RELU,
 };
 /* x [1,5,5,3]  w [3,3,1,3]  g [1,5,5,3]: depthwise */
 static const conv_attributes depthwise = {
-    .conv = { .stride = { 1, 1 }, .pad = { { 1, 1 }, { 1, 1 } }, .dilation = { 1, 1 }, .groups = 3 },
+    .conv = { { 1, 1 }, { { 1, 1 }, { 1, 1 } }, .dilation = { 1, 1 }, .groups = 3 },
     .image = { 5, 5 }, .kernel = { 3, 3 }, .act = TR_TANH,
 };
 /* x [n,2,2,c]  w [1,1,c,k]  g [n,2,2,k]: a matrix product */
 static const conv_attributes pointwise = {
-    .conv = { .stride = { 1, 1 }, .dilation = { 1, 1 }, .groups = 1 },
+    .conv = { { 1, 1 }, { { 0, 0 }, { 0, 0 } }, .dilation = { 1, 1 }, .groups = 1 },
     .image = { 2, 2 }, .kernel = { 1, 1 },
 };
 
-/* --- conv2d ------------------------------------------------------------------------------------------------- */
+/* --- conv2d ----------------------------------------------------------------------------------- */
 
 /* y = act(conv2d(x, w) + bias); with u = g act'(y), the derivative taken from the result:
- *   gx = conv2d_dx(u, w)      gw = conv2d_dw(x, u)      gbias = sum of u over n, i, j               */
+ *   gx = conv2d_dx(u, w)      gw = conv2d_dw(x, u)      gbias = sum of u over n, i, j */
 static bool conv2d_shape(tr_call *c)
 {
     return check_ranks(c) &&
@@ -169,9 +175,12 @@ static void conv2d_fast_vjp(tr_call *c, tr_tensor *g, tr_tensor **gin)
 
 const tr_op tri_op_conv2d = {
     .name = "conv2d", .arguments = { "x", "w", "bias" }, .required = 2, TR_OP_PLACE,
-    .formula = "y[n,i,j,k] = act(bias[k] + sum_rsc x[n, i st + r di - p, j st + s di - p, c] w[r,s,c,k])",
-    .gradient = "u = g act'(y); gx = conv2d_dx(u, w), gw = conv2d_dw(x, u), gbias = sum of u over n, i, j",
-    .shape = conv2d_shape, .forward = conv2d_forward, .vjp = conv2d_vjp, .fast_vjp = conv2d_fast_vjp,
+    .formula = "y[n,i,j,k] = act(bias[k] + "
+               "sum_rsc x[n, i st + r di - p, j st + s di - p, c] w[r,s,c,k])",
+    .gradient = "u = g act'(y); gx = conv2d_dx(u, w), gw = conv2d_dw(x, u), "
+                "gbias = sum of u over n, i, j",
+    .shape = conv2d_shape, .forward = conv2d_forward, .vjp = conv2d_vjp,
+    .fast_vjp = conv2d_fast_vjp,
     .examples = (const tr_example[]){
         { "x[2,5,4,3] x[3,3,3,2] x[2]", &padded, sizeof padded },
         { "x[2,5,4,3] x[3,3,3,2]", &padded, sizeof padded },
@@ -184,10 +193,11 @@ const tr_op tri_op_conv2d = {
         { 0 } },
 };
 
-/* --- conv2d_dx ---------------------------------------------------------------------------------------------- */
+/* --- conv2d_dx -------------------------------------------------------------------------------- */
 
-/* dx[n,y,x,c] = sum of g[n,i,j,k] w[r,s,c,k] over all i,r with i st + r di - p = y and j,s with j st + s di - p = x.
- *   gg = conv2d(u, w)         gw = conv2d_dw(u, g)                                                  */
+/* dx[n,y,x,c] = sum of g[n,i,j,k] w[r,s,c,k] over k, all i, r with i st + r di - p = y, and all
+ * j, s with j st + s di - p = x.
+ *   gg = conv2d(u, w)         gw = conv2d_dw(u, g) */
 static bool conv2d_dx_shape(tr_call *c)
 {
     const conv_attributes *a = c->attributes;
@@ -227,17 +237,18 @@ const tr_op tri_op_conv2d_dx = {
         { 0 } },
 };
 
-/* --- conv2d_dw ---------------------------------------------------------------------------------------------- */
+/* --- conv2d_dw -------------------------------------------------------------------------------- */
 
 /* dw[r,s,c,k] = sum_nij g[n,i,j,k] x[n, i st + r di - p, j st + s di - p, c].
- *   gx = conv2d_dx(g, u)      gg = conv2d(x, u)                                                     */
+ *   gx = conv2d_dx(g, u)      gg = conv2d(x, u) */
 static bool conv2d_dw_shape(tr_call *c)
 {
     const conv_attributes *a = c->attributes;
     const tr_tensor       *x = c->in[0], *g = c->in[1];
     tr_shape               y;
     if (!check_ranks(c)) return false;
-    c->out_shape = TR_SHAPE(a->kernel[0], a->kernel[1], tr_dim(x, 3) / a->conv.groups, tr_dim(g, 3));
+    c->out_shape =
+        TR_SHAPE(a->kernel[0], a->kernel[1], tr_dim(x, 3) / a->conv.groups, tr_dim(g, 3));
     return result_shape(c, tr_shape_of(x), c->out_shape, &y) && check_cotangent(c, g, y);
 }
 
@@ -270,11 +281,11 @@ const tr_op tri_op_conv2d_dw = {
         { 0 } },
 };
 
-/* --- Public functions --------------------------------------------------------------------------------------- */
+/* --- Public functions ------------------------------------------------------------------------- */
 
-/* The numbers that options stand for, on images of height x width (of kernel kh x kw, for 'same'). */
-static bool resolve(const char *op, const tr_conv_options *o, const int64_t image[2], const int64_t kernel[2],
-                    tri_conv *conv)
+/* The numbers that options stand for; 'same' padding depends on the sizes of image and kernel. */
+static bool resolve(const char *op, const tr_conv_options *o, const int64_t image[2],
+                    const int64_t kernel[2], tri_conv *conv)
 {
     static const tr_conv_options defaults = { 0 };
     if (o == NULL) o = &defaults;
@@ -293,10 +304,15 @@ static bool resolve(const char *op, const tr_conv_options *o, const int64_t imag
 
 tr_tensor *tr_conv2d(tr_tensor *x, tr_tensor *w, tr_tensor *bias, const tr_conv_options *options)
 {
-    conv_attributes a = { .act = options != NULL ? options->act : TR_IDENTITY };
-    const int64_t   image[2] = { tr_dim(x, 1), tr_dim(x, 2) }, kernel[2] = { tr_dim(w, 0), tr_dim(w, 1) };
+    const tr_activation act = options != NULL ? options->act : TR_IDENTITY;
+    const bool          fused = tri_activation_fused(act);
+    const int64_t       image[2] = { tr_dim(x, 1), tr_dim(x, 2) };
+    const int64_t       kernel[2] = { tr_dim(w, 0), tr_dim(w, 1) };
+    tr_tensor          *in[3] = { x, w, bias };
+    conv_attributes     a = { .act = fused ? act : TR_IDENTITY };
     if (tri_failed() || !resolve("conv2d", options, image, kernel, &a.conv)) return NULL;
-    return tr_apply(&tri_op_conv2d, (tr_tensor *[]){ x, w, bias }, bias != NULL ? 3 : 2, &a, sizeof a);
+    tr_tensor *y = tr_apply(&tri_op_conv2d, in, bias != NULL ? 3 : 2, &a, sizeof a);
+    return fused ? y : tr_activate(y, act);
 }
 
 tr_tensor *tr_conv2d_dx(tr_tensor *g, tr_tensor *w, int64_t height, int64_t width,
@@ -305,42 +321,36 @@ tr_tensor *tr_conv2d_dx(tr_tensor *g, tr_tensor *w, int64_t height, int64_t widt
     tri_conv      conv;
     const int64_t image[2] = { height, width }, kernel[2] = { tr_dim(w, 0), tr_dim(w, 1) };
     if (tri_failed() || !resolve("conv2d_dx", options, image, kernel, &conv)) return NULL;
-    if (!tri_check_extent("conv2d_dx", "height", height, 0) || !tri_check_extent("conv2d_dx", "width", width, 0))
+    if (!tri_check_extent("conv2d_dx", "height", height, 0) ||
+        !tri_check_extent("conv2d_dx", "width", width, 0))
         return NULL;
     return conv2d_dx(g, w, height, width, &conv);
 }
 
-tr_tensor *tr_conv2d_dw(tr_tensor *x, tr_tensor *g, int64_t kh, int64_t kw, const tr_conv_options *options)
+tr_tensor *tr_conv2d_dw(tr_tensor *x, tr_tensor *g, int64_t kh, int64_t kw,
+                        const tr_conv_options *options)
 {
     tri_conv      conv;
     const int64_t image[2] = { tr_dim(x, 1), tr_dim(x, 2) }, kernel[2] = { kh, kw };
     if (tri_failed() || !resolve("conv2d_dw", options, image, kernel, &conv)) return NULL;
-    if (!tri_check_extent("conv2d_dw", "kh", kh, 1) || !tri_check_extent("conv2d_dw", "kw", kw, 1)) return NULL;
+    if (!tri_check_extent("conv2d_dw", "kh", kh, 1) || !tri_check_extent("conv2d_dw", "kw", kw, 1))
+        return NULL;
     return conv2d_dw(x, g, kh, kw, &conv);
 }
 
-/* --- Transposed convolution --------------------------------------------------------------------------------- */
-
-static tr_tensor *activate(tr_activation act, tr_tensor *z)
-{
-    switch (act) {
-    case TR_IDENTITY: return z;
-    case TR_RELU: return tr_relu(z);
-    case TR_SIGMOID: return tr_sigmoid(z);
-    case TR_TANH: return tr_tanh(z);
-    }
-    return NULL;
-}
+/* --- Transposed convolution ------------------------------------------------------------------- */
 
 /* The images that a convolution with these options would turn into images of the given size: the
- * largest whose last window starts inside, less what output_padding leaves out. 0 and an error if none. */
-static int64_t transposed_size(int64_t size, int64_t kernel, int axis, tri_conv *conv, const tr_conv_options *o)
+ * smallest and output_padding more. 0, perhaps with an error, where there is none. */
+static int64_t transposed_size(int64_t size, int64_t kernel, int axis, tri_conv *conv,
+                               const tr_conv_options *o)
 {
     const int64_t stride = conv->stride[axis], dilation = conv->dilation[axis];
     const int64_t extra = o != NULL ? o->output_padding[axis] : 0;
     int64_t      *pad = conv->pad[axis];
     if (extra < 0 || extra >= stride) {
-        tr_fail(TR_ERR_VALUE, "conv2d_transpose: output_padding is %lld, not in 0 .. %lld (below the stride)",
+        tr_fail(TR_ERR_VALUE,
+                "conv2d_transpose: output_padding is %lld, not in 0 .. %lld (below the stride)",
                 (long long)extra, (long long)stride - 1);
         return 0;
     }
@@ -352,12 +362,14 @@ static int64_t transposed_size(int64_t size, int64_t kernel, int axis, tri_conv 
     return (size - 1) * stride + (kernel - 1) * dilation + 1 - pad[0] - pad[1] + extra;
 }
 
-tr_tensor *tr_conv2d_transpose(tr_tensor *x, tr_tensor *w, tr_tensor *bias, const tr_conv_options *options)
+tr_tensor *tr_conv2d_transpose(tr_tensor *x, tr_tensor *w, tr_tensor *bias,
+                               const tr_conv_options *options)
 {
-    static const tr_op op = { .name = "conv2d_transpose", .arguments = { "x", "w", "bias" } };
-    const tr_call      c = { .op = &op, .input_count = bias != NULL ? 3 : 2, .in = (tr_tensor *[]){ x, w, bias } };
+    static const tr_op   op = { .name = "conv2d_transpose", .arguments = { "x", "w", "bias" } };
     static const int64_t none[2] = { 0, 0 };
-    tri_conv           conv;
+    tr_tensor           *in[3] = { x, w, bias };
+    const tr_call        c = { .op = &op, .input_count = bias != NULL ? 3 : 2, .in = in };
+    tri_conv             conv;
     if (tri_failed() || !tri_check_alive(x, op.name) || !tri_check_alive(w, op.name)) return NULL;
     if ((bias != NULL && !tri_check_alive(bias, op.name)) || !check_ranks(&c)) return NULL;
     if (!resolve(op.name, options, none, none, &conv)) return NULL;
@@ -366,7 +378,8 @@ tr_tensor *tr_conv2d_transpose(tr_tensor *x, tr_tensor *w, tr_tensor *bias, cons
     if (tri_failed()) return NULL;
     bool ok = true;
     if (tr_dim(x, 3) != tr_dim(w, 3))
-        ok = fail(&c, "channels differ", "kernels of a transposed convolution are [KH, KW, out / groups, in]");
+        ok = fail(&c, "channels differ",
+                  "kernels of a transposed convolution are [KH, KW, out / groups, in]");
     else if (height < 1 || width < 1)
         ok = fail(&c, "the result would have no pixels", NULL);
     else
@@ -374,10 +387,10 @@ tr_tensor *tr_conv2d_transpose(tr_tensor *x, tr_tensor *w, tr_tensor *bias, cons
     if (!ok) return NULL;
     tr_tensor *y = conv2d_dx(x, w, height, width, &conv);
     if (bias != NULL) y = tr_add(y, bias);
-    return activate(options != NULL ? options->act : TR_IDENTITY, y);
+    return tr_activate(y, options != NULL ? options->act : TR_IDENTITY);
 }
 
-/* --- One axis ------------------------------------------------------------------------------------------------ */
+/* --- One axis --------------------------------------------------------------------------------- */
 
 /* Signals are images of one row: the numbers of axis 0 belong to the columns. */
 static tr_conv_options along_columns(const tr_conv_options *o)
@@ -396,20 +409,22 @@ static tr_conv_options along_columns(const tr_conv_options *o)
 static tr_tensor *with_row(tr_tensor *t, int axis)
 {
     tr_shape shape = { .rank = 4 };
-    for (int i = 0; i < 4; i++) shape.dim[i] = i < axis ? t->shape[i] : i == axis ? 1 : t->shape[i - 1];
+    for (int i = 0; i < 4; i++)
+        shape.dim[i] = i < axis ? t->shape[i] : i == axis ? 1 : t->shape[i - 1];
     return tr_reshape(t, shape);
 }
 
 typedef tr_tensor *(*convolution)(tr_tensor *, tr_tensor *, tr_tensor *, const tr_conv_options *);
 
-static tr_tensor *on_signals(const char *name, convolution apply, tr_tensor *x, tr_tensor *w, tr_tensor *bias,
-                             const tr_conv_options *options)
+static tr_tensor *on_signals(const char *name, convolution apply, tr_tensor *x, tr_tensor *w,
+                             tr_tensor *bias, const tr_conv_options *options)
 {
     if (tri_failed() || !tri_check_alive(x, name) || !tri_check_alive(w, name)) return NULL;
     if (x->rank != 3 || w->rank != 3) {
         const tr_op   op = { .name = name, .arguments = { "x", "w" } };
         const tr_call c = { .op = &op, .input_count = 2, .in = (tr_tensor *[]){ x, w } };
-        fail(&c, "three axes each are needed", "signals are [N, L, C], kernels [KW, C / groups, K]");
+        fail(&c, "three axes each are needed",
+             "signals are [N, L, C], kernels [KW, C / groups, K]");
         return NULL;
     }
     const tr_conv_options row = along_columns(options);
@@ -422,7 +437,8 @@ tr_tensor *tr_conv1d(tr_tensor *x, tr_tensor *w, tr_tensor *bias, const tr_conv_
     return on_signals("conv1d", tr_conv2d, x, w, bias, options);
 }
 
-tr_tensor *tr_conv1d_transpose(tr_tensor *x, tr_tensor *w, tr_tensor *bias, const tr_conv_options *options)
+tr_tensor *tr_conv1d_transpose(tr_tensor *x, tr_tensor *w, tr_tensor *bias,
+                               const tr_conv_options *options)
 {
     return on_signals("conv1d_transpose", tr_conv2d_transpose, x, w, bias, options);
 }

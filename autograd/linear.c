@@ -136,27 +136,6 @@ static tr_status linear_forward(tr_call *c)
     return tri_matmul(y, x, c->in[1], c->input_count > 2 ? c->in[2] : NULL, (tri_epilogue)a->act);
 }
 
-tr_tensor *tri_activation_vjp(tr_activation act, tr_tensor *g, tr_tensor *y)
-{
-    switch (act) {
-    case TR_IDENTITY: return g;
-    case TR_RELU: return tr_relu_mask(g, y);
-    case TR_SIGMOID: return tr_mul(g, tr_mul(y, tr_affine(y, -1, 1)));
-    case TR_TANH: return tr_mul(g, tr_affine(tr_square(y), -1, 1));
-    }
-    return NULL;
-}
-
-tr_tensor *tri_activation_fast_vjp(tr_activation act, tr_tensor *g, tr_tensor *y)
-{
-    if (act == TR_IDENTITY || g == NULL) return g;
-    const tri_binary_id id = act == TR_RELU      ? TRI_B_step_mul
-                             : act == TR_SIGMOID ? TRI_B_sigmoid_mul
-                                                 : TRI_B_tanh_mul;
-    tr_tensor          *u = tri_new(g->dtype, tr_shape_of(g));
-    return u != NULL && tri_binary(id, u, g, y) == TR_OK ? u : NULL;
-}
-
 static void linear_gradients(tr_call *c, tr_tensor *u, tr_tensor **gin)
 {
     tr_tensor *x = c->in[0], *w = c->in[1];
@@ -202,6 +181,8 @@ const tr_op tri_op_linear = {
 
 tr_tensor *tr_affine_map(tr_tensor *x, tr_tensor *w, tr_tensor *bias, tr_activation act)
 {
-    const linear_attributes a = { act };
-    return tr_apply(&tri_op_linear, (tr_tensor *[]){ x, w, bias }, bias != NULL ? 3 : 2, &a, sizeof a);
+    const bool              fused = tri_activation_fused(act);
+    const linear_attributes a = { fused ? act : TR_IDENTITY };
+    tr_tensor *y = tr_apply(&tri_op_linear, (tr_tensor *[]){ x, w, bias }, bias != NULL ? 3 : 2, &a, sizeof a);
+    return fused ? y : tr_activate(y, act);
 }

@@ -57,3 +57,9 @@ const tr_example tri_examples_pair_positive[] = {
     { .inputs = "p[0,3] p[3]" },    { .inputs = "p[2,3,1] p[4]" },  { .inputs = "p[1] p[1]" },
     { .inputs = "p[2,1,3] p[2,1]" }, { 0 },
 };
+const tr_example tri_examples_pair_distinct[] = {
+    { .inputs = "d[2,3] d[2,3]" },  { .inputs = "d[2,3] d[3]" },    { .inputs = "d[3] d[2,3]" },
+    { .inputs = "d[2,1] d[1,3]" },  { .inputs = "d[] d[2,2]" },     { .inputs = "d[4] d[]" },
+    { .inputs = "d[0,3] d[3]" },    { .inputs = "d[2,3,1] d[4]" },  { .inputs = "d[1] d[1]" },
+    { .inputs = "d[2,1,3] d[2,1]" }, { 0 },
+};

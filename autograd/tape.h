@@ -10,7 +10,7 @@ typedef struct tr_node {
     tr_call         call;
     struct tr_node *previous; /* the call recorded before this one in this thread */
     uint64_t        serial;   /* its number, counted from the start of the thread */
-    uint32_t       *versions; /* of the inputs' storage at the call */
+    uint32_t       *versions; /* of the storage of inputs and result at the call */
 } tr_node;
 
 /* The shape that `count` shapes broadcast to; false if they do not. */
@@ -19,7 +19,20 @@ bool tri_broadcast_shape(const tr_shape *shapes, int count, tr_shape *result);
 /* False and an error where t, the `what` of this call, holds NaN or Inf. */
 bool tri_check_finite(const tr_call *c, const tr_tensor *t, const char *what);
 
-/* g act'(z), the derivative taken from the result y = act(z). The fast form records nothing. */
+/* Applies an operation of one or two arguments that has no attributes. */
+tr_tensor *tri_apply_unary(const tr_op *op, tr_tensor *x);
+tr_tensor *tri_apply_binary(const tr_op *op, tr_tensor *a, tr_tensor *b);
+
+/* A value of the dtype of `like`, rank 0; NULL where like is. */
+tr_tensor *tri_constant(const tr_tensor *like, double value);
+
+/* tr_clamp with derivative 0 at the bounds, as hardtanh and relu6 have it. */
+tr_tensor *tri_clamp_open(tr_tensor *x, double low, double high);
+
+/* Whether a product applies the activation to its own result; the others are applied afterwards. */
+bool tri_activation_fused(tr_activation act);
+
+/* For fused ones: g act'(z), the derivative taken from the result y = act(z). The fast form records nothing. */
 tr_tensor *tri_activation_vjp(tr_activation act, tr_tensor *g, tr_tensor *y);
 tr_tensor *tri_activation_fast_vjp(tr_activation act, tr_tensor *g, tr_tensor *y);
 
@@ -30,6 +43,7 @@ extern const tr_example tri_examples_positive[]; /* one argument above 0 */
 extern const tr_example tri_examples_unit[];     /* one argument in (0, 1) */
 extern const tr_example tri_examples_pair[];     /* two arguments that broadcast in all ways */
 extern const tr_example tri_examples_pair_positive[];
+extern const tr_example tri_examples_pair_distinct[]; /* away from kinks and ties */
 
 #define TRI_ATTRIBUTES(type, ...) &(const type){ __VA_ARGS__ }, sizeof(type)
 

@@ -3,6 +3,7 @@
  *
  * A view operation gives a new handle even where nothing changes: each recorded call has a result of
  * its own.                                                                                        */
+#include "autograd/compose.h"
 #include "autograd/registry.h"
 
 typedef struct shape_attributes {
@@ -82,11 +83,46 @@ static bool reshape_shape(tr_call *c)
     return true;
 }
 
+/* Strides that show x under another shape of as many values, where its memory allows; false where only
+ * a copy would do. Axes are matched in runs of equal size; a run of x must be one evenly spaced stretch. */
+static bool reshape_strides(const tr_tensor *x, tr_shape shape, int64_t *stride)
+{
+    tri_contiguous_strides(shape, stride);
+    if (tr_is_contiguous(x) || tri_shape_numel(shape) == 0) return true;
+    int from = 0, to = 0;
+    while (from < x->rank || to < shape.rank) {
+        const int first_from = from, first_to = to;
+        int64_t   have = from < x->rank ? x->shape[from++] : 1;
+        int64_t   want = to < shape.rank ? shape.dim[to++] : 1;
+        while (have != want) {
+            if (have < want)
+                have *= x->shape[from++];
+            else
+                want *= shape.dim[to++];
+        }
+        int64_t pace = 0, span = 1; /* distance of neighbours in the run, values seen of it */
+        for (int i = from - 1; i >= first_from; i--) {
+            if (x->shape[i] == 1) continue;
+            if (span > 1 && x->stride[i] != pace * span) return false;
+            if (span == 1) pace = x->stride[i];
+            span *= x->shape[i];
+        }
+        for (int i = to - 1; i >= first_to; i--) {
+            stride[i] = pace;
+            pace *= shape.dim[i];
+        }
+    }
+    return true;
+}
+
 static tr_status reshape_forward(tr_call *c)
 {
     int64_t          stride[TR_MAX_RANK];
-    const tr_tensor *x = tri_contiguous(c->in[0]);
-    tri_contiguous_strides(c->out_shape, stride);
+    const tr_tensor *x = c->in[0];
+    if (!reshape_strides(x, c->out_shape, stride)) {
+        x = tri_contiguous(x);
+        tri_contiguous_strides(c->out_shape, stride);
+    }
     c->out = x != NULL ? tri_view(x, c->out_shape, stride, 0) : NULL;
     return tr_status_get();
 }
@@ -129,6 +165,33 @@ tr_tensor *tr_flatten(tr_tensor *x, int first_axis)
             merged *= x->shape[i];
     }
     shape.dim[axis] = merged;
+    return tr_reshape(x, shape);
+}
+
+tr_tensor *tr_squeeze(tr_tensor *x, tr_shape axes)
+{
+    bool     dropped[TR_MAX_RANK];
+    tr_shape shape = { 0 };
+    if (!tri_usable(x, "squeeze") || !tri_axes_flags(axes, x->rank, dropped, "squeeze")) return NULL;
+    for (int i = 0; i < x->rank; i++) {
+        if (dropped[i] && x->shape[i] == 1) continue;
+        if (dropped[i] && axes.rank >= 0)
+            return tri_refuse(TR_ERR_SHAPE, "squeeze", x, "the size of axis %d is not 1", i);
+        shape.dim[shape.rank++] = x->shape[i];
+    }
+    return tr_reshape(x, shape);
+}
+
+tr_tensor *tr_unsqueeze(tr_tensor *x, int axis)
+{
+    if (!tri_usable(x, "unsqueeze")) return NULL;
+    const int at = tri_axis(axis, x->rank + 1, "unsqueeze");
+    if (at < 0) return NULL;
+    tr_shape shape = { .rank = x->rank + 1 };
+    if (shape.rank > TR_MAX_RANK)
+        return tri_refuse(TR_ERR_SHAPE, "unsqueeze", x, "more than %d axes", TR_MAX_RANK);
+    for (int i = 0; i < shape.rank; i++)
+        shape.dim[i] = i < at ? x->shape[i] : i == at ? 1 : x->shape[i - 1];
     return tr_reshape(x, shape);
 }
 

@@ -1,5 +1,5 @@
 /* window.c: how many windows fit, how much padding 'same' means, and which numbers make sense. See
- * window.h.                                                                                        */
+ * window.h. */
 #include "autograd/window.h"
 
 int64_t tri_window_count(int64_t length, int64_t size, int64_t stride, const int64_t pad[2],
@@ -13,7 +13,8 @@ int64_t tri_window_count(int64_t length, int64_t size, int64_t stride, const int
     return count;
 }
 
-void tri_same_padding(int64_t length, int64_t size, int64_t stride, int64_t dilation, int64_t pad[2])
+void tri_same_padding(int64_t length, int64_t size, int64_t stride, int64_t dilation,
+                      int64_t pad[2])
 {
     pad[0] = pad[1] = 0;
     if (size < 1 || size > INT32_MAX || length < 1) return;

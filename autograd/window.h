@@ -1,10 +1,10 @@
-/* window.h: the arithmetic of windows that slide over pictures, shared by convolution.c, pooling.c and
- * resizing.c. Not installed.
+/* window.h: the arithmetic of windows that slide over pictures, shared by convolution.c, pooling.c
+ * and resizing.c. Not installed.
  *
- * Along one axis of `length` cells, with pad[0] empty cells before and pad[1] after, a window of `size`
- * cells that lie `dilation` apart starts at -pad[0], -pad[0] + stride, ...; on two axes each axis has
- * numbers of its own. Options use 0 for "the default"; the functions below turn them into numbers that
- * are safe to multiply.                                                                             */
+ * Along one axis of `length` cells, with pad[0] empty cells before and pad[1] after, a window of
+ * `size` cells that lie `dilation` apart starts at -pad[0], -pad[0] + stride, ...; each of the two
+ * axes has numbers of its own. Options use 0 for "the default"; the functions below turn them into
+ * numbers that are safe to multiply. */
 #ifndef TENREC_WINDOW_H
 #define TENREC_WINDOW_H
 
@@ -16,7 +16,8 @@ int64_t tri_window_count(int64_t length, int64_t size, int64_t stride, const int
                          int64_t dilation, bool ceil);
 
 /* Padding that gives ceil(length / stride) positions; an odd cell goes after (Keras's 'same'). */
-void tri_same_padding(int64_t length, int64_t size, int64_t stride, int64_t dilation, int64_t pad[2]);
+void tri_same_padding(int64_t length, int64_t size, int64_t stride, int64_t dilation,
+                      int64_t pad[2]);
 
 /* False and an error of operation `op` where value is not in least .. 2^31 - 1. */
 bool tri_check_extent(const char *op, const char *what, int64_t value, int64_t least);

@@ -10,15 +10,29 @@
 
 #include <string.h>
 
+/* clang-format off */
 static const tri_kind kinds[] = {
-    {{ "digits", "digits", "drawn handwritten digits, 28 x 28, 10 classes, no file needed" },
-     tri_open_digits                                                                                          },
-    { { "mnist", "mnist[:DIR]", "MNIST's handwritten digits, 28 x 28, 10 classes" },
-     tri_open_mnist                                                                                           },
-    { { "fashion-mnist", "fashion-mnist[:DIR]", "Fashion-MNIST's clothes, 28 x 28, 10 classes" },
-     tri_open_mnist                                                                                           },
-    { { "idx", "idx:IMAGES[,LABELS]", "IDX files of bytes, plain or .gz" },                       tri_open_idx},
+    { { "digits", "digits",
+        "drawn handwritten digits, 28 x 28, 10 classes, no file needed" }, tri_open_digits },
+    { { "shapes", "shapes",
+        "drawn squares, ellipses, hearts, 32 x 32, with true factors, no file needed" },
+      tri_open_shapes },
+    { { "mnist", "mnist[:DIR]",
+        "MNIST's handwritten digits, 28 x 28, 10 classes" }, tri_open_mnist },
+    { { "fashion-mnist", "fashion-mnist[:DIR]",
+        "Fashion-MNIST's clothes, 28 x 28, 10 classes" }, tri_open_mnist },
+    { { "cifar10", "cifar10[:DIR]",
+        "CIFAR-10's colour photographs, 32 x 32 x 3, 10 classes" }, tri_open_cifar10 },
+    { { "idx", "idx:IMAGES[,LABELS]",
+        "IDX files of bytes, plain or .gz" }, tri_open_idx },
+    { { "npy", "npy:FILE",
+        "a NumPy array, one row or image for each index of its first axis" }, tri_open_npy },
+    { { "csv", "csv:FILE",
+        "a table of numbers, each column scaled to [0, 1]" }, tri_open_csv },
+    { { "images", "images:DIR",
+        "PNG, PGM and PPM pictures; the class is the folder's name" }, tri_open_images },
 };
+/* clang-format on */
 
 enum { KINDS = (int)(sizeof kinds / sizeof kinds[0]) };
 
@@ -35,8 +49,7 @@ char *tri_copy_text(const char *text)
     return copy;
 }
 
-/* --- Open
- * ----------------------------------------------------------------------------------------- */
+/* --- Open ------------------------------------------------------------------------------ */
 
 static const tri_kind *find_kind(const char *spec, const char **argument)
 {
@@ -117,8 +130,7 @@ tr_status tri_split_rows(tr_dataset *d, tri_rows rows, int64_t count, double tes
     return TR_OK;
 }
 
-/* --- Read
- * ----------------------------------------------------------------------------------------- */
+/* --- Read ------------------------------------------------------------------------------ */
 
 static void release_caches(void *object)
 {
@@ -139,7 +151,7 @@ static int64_t image_size(const tr_dataset *d)
     return d->height * d->width * d->channels;
 }
 
-tr_status tri_source_prepare(const tr_dataset *d, tr_split split)
+tr_status tri_source_prepare(const tr_dataset *d, tr_data_split split)
 {
     tri_source *source = d->source;
     if (!source->draw || source->drawn[split]) return tr_status_get();
@@ -158,7 +170,7 @@ static void bytes_to_floats(const uint8_t *bytes, float *x, int64_t n)
     for (int64_t i = 0; i < n; i++) x[i] = (float)bytes[i] / 255.0f;
 }
 
-void tri_source_read(const tr_dataset *d, tr_split split, int64_t index, float *x)
+void tri_source_read(const tr_dataset *d, tr_data_split split, int64_t index, float *x)
 {
     const tri_source *source = d->source;
     const tri_rows *rows = &source->split[split];
@@ -179,7 +191,7 @@ void tri_source_read(const tr_dataset *d, tr_split split, int64_t index, float *
         memcpy(x, rows->values + row * size, sizeof(float) * (size_t)size);
 }
 
-int64_t tri_source_label(const tr_dataset *d, tr_split split, int64_t index)
+int64_t tri_source_label(const tr_dataset *d, tr_data_split split, int64_t index)
 {
     const tri_source *source = d->source;
     const tri_rows *rows = &source->split[split];
@@ -187,10 +199,14 @@ int64_t tri_source_label(const tr_dataset *d, tr_split split, int64_t index)
     return rows->labels[rows->row ? rows->row[index] : index];
 }
 
-/* --- Whole stretches
- * ------------------------------------------------------------------------------- */
+int64_t tri_source_grain(const tr_dataset *d)
+{
+    return d->source->draw ? 16 : (1 << 18) / image_size(d) + 1;
+}
 
-static bool check_range(const char *what, const tr_dataset *d, tr_split split, int64_t begin,
+/* --- Whole stretches ------------------------------------------------------------------- */
+
+static bool check_range(const char *what, const tr_dataset *d, tr_data_split split, int64_t begin,
                         int64_t end)
 {
     if (tri_failed()) return false;
@@ -209,7 +225,7 @@ static bool check_range(const char *what, const tr_dataset *d, tr_split split, i
 
 typedef struct read_job {
     const tr_dataset *dataset;
-    tr_split split;
+    tr_data_split split;
     int64_t begin;
     float *x;
 } read_job;
@@ -222,7 +238,8 @@ static void read_piece(void *context, int64_t begin, int64_t end)
         tri_source_read(job->dataset, job->split, job->begin + i, job->x + i * size);
 }
 
-tr_tensor *tr_dataset_images(const tr_dataset *dataset, tr_split split, int64_t begin, int64_t end)
+tr_tensor *tr_dataset_images(const tr_dataset *dataset, tr_data_split split, int64_t begin,
+                             int64_t end)
 {
     if (!check_range("dataset_images", dataset, split, begin, end)) return NULL;
     if (tri_source_prepare(dataset, split) != TR_OK) return NULL;
@@ -230,11 +247,12 @@ tr_tensor *tr_dataset_images(const tr_dataset *dataset, tr_split split, int64_t 
         tr_empty(TR_F32, TR_SHAPE(end - begin, dataset->height, dataset->width, dataset->channels));
     if (!x) return NULL;
     read_job job = { dataset, split, begin, x->data };
-    tri_parallel_for(end - begin, 16, read_piece, &job);
+    tri_parallel_for(end - begin, tri_source_grain(dataset), read_piece, &job);
     return x;
 }
 
-tr_tensor *tr_dataset_labels(const tr_dataset *dataset, tr_split split, int64_t begin, int64_t end)
+tr_tensor *tr_dataset_labels(const tr_dataset *dataset, tr_data_split split, int64_t begin,
+                             int64_t end)
 {
     if (!check_range("dataset_labels", dataset, split, begin, end)) return NULL;
     if (dataset->classes == 0) {
@@ -248,7 +266,8 @@ tr_tensor *tr_dataset_labels(const tr_dataset *dataset, tr_split split, int64_t 
     return labels;
 }
 
-int tr_dataset_factors(const tr_dataset *dataset, tr_split split, int64_t index, double factors[8])
+int tr_dataset_factors(const tr_dataset *dataset, tr_data_split split, int64_t index,
+                       double factors[8])
 {
     if (!dataset || !dataset->source->factors || index < 0 || index >= dataset->count[split])
         return 0;

@@ -10,8 +10,7 @@
 #include "datasets/source.h"
 #include "datasets/stroke.h"
 
-/* --- Numbers ------------------------------------------------------------------------------------
- */
+/* --- Numbers --------------------------------------------------------------------------- */
 
 /* The random numbers of one image: Philox blocks 0, 1, ... of a counter made of split and index. */
 typedef struct dice {
@@ -19,13 +18,14 @@ typedef struct dice {
     int used;
 } dice;
 
-static dice dice_of(uint64_t seed, tr_split split, int64_t index)
+static dice dice_of(uint64_t seed, tr_data_split split, int64_t index)
 {
-    dice d = {
-        .counter = {0,                                  (uint32_t)split, (uint32_t)index, (uint32_t)((uint64_t)index >> 32) },
-        .key = { (uint32_t)seed, (uint32_t)(seed >> 32)              },
-        .used = 4
-    };
+    dice d = { .used = 4 };
+    d.counter[1] = (uint32_t)split;
+    d.counter[2] = (uint32_t)index;
+    d.counter[3] = (uint32_t)((uint64_t)index >> 32);
+    d.key[0] = (uint32_t)seed;
+    d.key[1] = (uint32_t)(seed >> 32);
     return d;
 }
 
@@ -66,8 +66,7 @@ static float bounded(float x, float low, float high)
     return x < low ? low : x > high ? high : x;
 }
 
-/* --- The hand ------------------------------------------------------------------------------------
- */
+/* --- The hand -------------------------------------------------------------------------- */
 
 static const tri_glyph *choose_glyph(dice *d, int digit)
 {
@@ -116,8 +115,7 @@ static void wobble(dice *d, tri_path *path)
     }
 }
 
-/* --- The writer's style --------------------------------------------------------------------------
- */
+/* --- The writer's style ---------------------------------------------------------------- */
 
 static void slant_and_turn(dice *d, tri_path *path)
 {
@@ -174,16 +172,15 @@ static void place(dice *d, tri_path *path)
     }
 }
 
-/* --- The dataset ---------------------------------------------------------------------------------
- */
+/* --- The dataset ----------------------------------------------------------------------- */
 
-static int64_t digit_label(uint64_t seed, tr_split split, int64_t index)
+static int64_t digit_label(uint64_t seed, tr_data_split split, int64_t index)
 {
     (void)seed, (void)split;
     return index % 10;
 }
 
-static void draw_digit(uint64_t seed, tr_split split, int64_t index, uint8_t *pixels)
+static void draw_digit(uint64_t seed, tr_data_split split, int64_t index, uint8_t *pixels)
 {
     dice d = dice_of(seed, split, index);
     tri_path path;

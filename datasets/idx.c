@@ -9,14 +9,11 @@
 
 #include "tensor/core.h"
 
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
-enum { IDX_U8 = 8, IDX_MAX_RANK = 4, PATH_SIZE = 1024 };
+enum { IDX_U8 = 8, IDX_MAX_RANK = 4 };
 
-/* --- The format
- * ----------------------------------------------------------------------------------- */
+/* --- The format ------------------------------------------------------------------------ */
 
 typedef struct idx_array {
     int rank;
@@ -104,41 +101,26 @@ static tr_status read_labels(const char *path, int64_t count, int64_t classes, t
     return TR_OK;
 }
 
-/* --- MNIST and Fashion-MNIST
- * ----------------------------------------------------------------------- */
+/* --- MNIST and Fashion-MNIST ----------------------------------------------------------- */
 
 static const char *const fashion_names[] = { "T-shirt", "trouser", "pullover", "dress", "coat",
                                              "sandal",  "shirt",   "sneaker",  "bag",   "boot" };
 static const char *const image_files[] = { "train-images-idx3-ubyte", "t10k-images-idx3-ubyte" };
 static const char *const label_files[] = { "train-labels-idx1-ubyte", "t10k-labels-idx1-ubyte" };
 
-/* folder/file, or folder/file.gz where that is what exists. */
-static tr_status file_path(const char *name, const char *folder, const char *file,
-                           char path[PATH_SIZE])
-{
-    int n = snprintf(path, PATH_SIZE, "%s/%s", folder, file);
-    if (n > 0 && n < PATH_SIZE - 3) {
-        if (access(path, R_OK) == 0) return TR_OK;
-        memcpy(path + n, ".gz", 4);
-        if (access(path, R_OK) == 0) return TR_OK;
-    }
-    return tr_fail(TR_ERR_FILE,
-                   "%s: no %s or %s.gz in %s, where other files of the set are: "
-                   "scripts/download %s %s fetches it",
-                   name, file, file, folder, name, folder);
-}
-
 static tr_status open_split(tr_dataset *d, const char *folder, int split)
 {
-    char path[PATH_SIZE];
+    char path[TRI_PATH_SIZE];
     tri_rows *rows = &d->source->split[split];
     int64_t largest = 0;
-    if (file_path(d->name, folder, image_files[split], path) != TR_OK) return tr_status_get();
+    if (tri_find_file(d->name, folder, image_files[split], true, path) != TR_OK)
+        return tr_status_get();
     if (read_images(d, path, rows, &d->count[split]) != TR_OK) return tr_status_get();
     if (d->height != 28 || d->width != 28 || d->channels != 1)
         return tr_fail(TR_ERR_FILE, "%s: holds images %lld x %lld x %lld, expected 28 x 28 x 1",
                        path, (long long)d->height, (long long)d->width, (long long)d->channels);
-    if (file_path(d->name, folder, label_files[split], path) != TR_OK) return tr_status_get();
+    if (tri_find_file(d->name, folder, label_files[split], true, path) != TR_OK)
+        return tr_status_get();
     return read_labels(path, d->count[split], d->classes, rows, &largest);
 }
 
@@ -148,9 +130,9 @@ tr_status tri_open_mnist(tr_dataset *d, const char *argument, const tr_dataset_o
     bool fashion = strcmp(d->name, "fashion-mnist") == 0;
     const char *const mnist_places[] = { "mnist", "", NULL };
     const char *const fashion_places[] = { "fashion-mnist", NULL };
-    char folder[PATH_SIZE];
+    char folder[TRI_PATH_SIZE];
     if (tri_find_folder(d->name, argument, fashion ? fashion_places : mnist_places, image_files[0],
-                        folder) != TR_OK)
+                        true, folder) != TR_OK)
         return tr_status_get();
     d->classes = 10;
     d->class_names = fashion ? fashion_names : NULL;
@@ -158,8 +140,7 @@ tr_status tri_open_mnist(tr_dataset *d, const char *argument, const tr_dataset_o
     return open_split(d, folder, TR_TEST);
 }
 
-/* --- Any IDX files
- * --------------------------------------------------------------------------------- */
+/* --- Any IDX files --------------------------------------------------------------------- */
 
 tr_status tri_open_idx(tr_dataset *d, const char *argument, const tr_dataset_options *options)
 {

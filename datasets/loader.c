@@ -22,8 +22,7 @@ struct tr_loader {
     tr_batch full, last;   /* last: the epoch's last batch, where it is smaller */
 };
 
-/* --- Make
- * ----------------------------------------------------------------------------------------- */
+/* --- Make ------------------------------------------------------------------------------ */
 
 /* Fills in the defaults and makes [begin, end) the range used; false and an error for a bad option.
  */
@@ -106,8 +105,7 @@ tr_loader *tr_loader_new(const tr_dataset *dataset, const tr_loader_options *opt
     return make_tensors(loader) == TR_OK ? loader : NULL;
 }
 
-/* --- Go through
- * ------------------------------------------------------------------------------------ */
+/* --- Go through ------------------------------------------------------------------------ */
 
 /* Puts the permutation of the current epoch into loader->order. */
 static tr_status order_epoch(tr_loader *loader)
@@ -133,7 +131,7 @@ static void fill_piece(void *context, int64_t begin, int64_t end)
     const fill_job *job = context;
     const tr_loader *loader = job->loader;
     const tr_dataset *d = loader->dataset;
-    tr_split split = loader->options.split;
+    tr_data_split split = loader->options.split;
     int64_t size = d->height * d->width * d->channels;
     for (int64_t i = begin; i < end; i++) {
         int64_t k = job->first + i;
@@ -166,7 +164,7 @@ bool tr_loader_next(tr_loader *loader, tr_batch *batch)
     *batch = last ? loader->last : loader->full;
     fill_job job = { loader, loader->position * loader->options.batch, batch };
     mark_changed(batch);
-    tri_parallel_for(batch->x->shape[0], 16, fill_piece, &job);
+    tri_parallel_for(batch->x->shape[0], tri_source_grain(loader->dataset), fill_piece, &job);
     loader->position++;
     return true;
 }

@@ -23,9 +23,9 @@ typedef struct tri_source {
 
     /* Procedural sets: pure functions of (seed, split, index). Drawn images are kept in `cache`,
      * whose image i is valid where drawn[i] is set; allocated when a split is first used. */
-    void (*draw)(uint64_t seed, tr_split split, int64_t index, uint8_t *pixels);
-    int64_t (*label)(uint64_t seed, tr_split split, int64_t index);
-    int (*factors)(uint64_t seed, tr_split split, int64_t index, double factors[8]);
+    void (*draw)(uint64_t seed, tr_data_split split, int64_t index, uint8_t *pixels);
+    int64_t (*label)(uint64_t seed, tr_data_split split, int64_t index);
+    int (*factors)(uint64_t seed, tr_data_split split, int64_t index, double factors[8]);
     uint64_t seed;
     uint8_t *cache[2], *drawn[2];
     size_t cache_bytes[2], drawn_bytes[2];
@@ -37,33 +37,48 @@ typedef struct tri_kind {
     tr_status (*open)(tr_dataset *dataset, const char *argument, const tr_dataset_options *options);
 } tri_kind;
 
-/* --- The readers ----------------------------------------------------------------------------- */
+/* --- The readers ----------------------------------------------------------------------- */
 
 tr_status tri_open_digits(tr_dataset *d, const char *argument, const tr_dataset_options *options);
 tr_status tri_open_mnist(tr_dataset *d, const char *argument, const tr_dataset_options *options);
 tr_status tri_open_idx(tr_dataset *d, const char *argument, const tr_dataset_options *options);
+tr_status tri_open_shapes(tr_dataset *d, const char *argument, const tr_dataset_options *options);
+tr_status tri_open_cifar10(tr_dataset *d, const char *argument, const tr_dataset_options *options);
+tr_status tri_open_npy(tr_dataset *d, const char *argument, const tr_dataset_options *options);
+tr_status tri_open_csv(tr_dataset *d, const char *argument, const tr_dataset_options *options);
+tr_status tri_open_images(tr_dataset *d, const char *argument, const tr_dataset_options *options);
 
-/* --- Using a source (dataset.c) --------------------------------------------------------------- */
+/* --- Using a source (dataset.c) -------------------------------------------------------- */
 
 /* Takes the memory that reading a split needs; call once before the two functions below. */
-tr_status tri_source_prepare(const tr_dataset *d, tr_split split);
+tr_status tri_source_prepare(const tr_dataset *d, tr_data_split split);
 
 /* Image `index` of a split as f32, row-major. Several threads may read different images at once. */
-void tri_source_read(const tr_dataset *d, tr_split split, int64_t index, float *x);
-int64_t tri_source_label(const tr_dataset *d, tr_split split, int64_t index);
+void tri_source_read(const tr_dataset *d, tr_data_split split, int64_t index, float *x);
+int64_t tri_source_label(const tr_dataset *d, tr_data_split split, int64_t index);
 
-/* --- Help for readers (dataset.c, places.c) ----------------------------------------------------
- */
+/* How many images a thread should take at a time: few where they are drawn, and so many where they
+ * are only copied that the copying outweighs starting a thread. */
+int64_t tri_source_grain(const tr_dataset *d);
+
+/* --- Help for readers (dataset.c, places.c) -------------------------------------------- */
 
 /* Cuts rows that came in one piece into both splits: each 1/fraction-th row goes to the test split.
  */
 tr_status tri_split_rows(tr_dataset *d, tri_rows rows, int64_t count, double test_fraction);
 
-/* Puts the folder that holds `file` (or file.gz) into folder. With `directory` only that one is
- * looked at; else the usual places, with each of `names` below them ("" is the place itself). The
- * error names every place and the command scripts/download NAME. */
+enum { TRI_PATH_SIZE = 1024 };
+
+/* Puts the folder that holds `file` (or, with `gzip`, file.gz) into folder. With `directory` only
+ * that one is looked at; else the usual places, with each of `names` below them ("" is the place
+ * itself). The error names every place and the command scripts/download NAME. */
 tr_status tri_find_folder(const char *name, const char *directory, const char *const *names,
-                          const char *file, char folder[1024]);
+                          const char *file, bool gzip, char folder[TRI_PATH_SIZE]);
+
+/* Puts folder/file (or, with `gzip`, folder/file.gz where that is what exists) into path; the error
+ * says that the set is not complete. */
+tr_status tri_find_file(const char *name, const char *folder, const char *file, bool gzip,
+                        char path[TRI_PATH_SIZE]);
 
 /* A copy of text in the innermost scope. */
 char *tri_copy_text(const char *text);

@@ -1,5 +1,6 @@
 /* nn.h: modules (a tree of named parameters), layers, initialisers. Losses are in nn/loss.h,
- * distributions in nn/distribution.h; this header includes both.
+ * normalisation as functions in nn/norm.h, distributions in nn/distribution.h; this header includes
+ * them.
  *
  *     tr_module *net = tr_nn_sequential(tr_nn_linear(784, 32, TR_RELU),
  *                                       tr_nn_linear(32, 784, TR_SIGMOID), NULL);
@@ -128,10 +129,11 @@ TR_API tr_status  tr_nn_append(tr_module *sequential, tr_module *part);
 TR_API tr_module *tr_nn_linear(int64_t in, int64_t out, tr_activation act);
 TR_API tr_module *tr_nn_linear_with(int64_t in, int64_t out, tr_activation act, const tr_layer_options *o);
 
-/* y = act(conv2d(x, weight) + bias): x [N, H, W, in], weight [k, k, in / groups, out]. */
+/* y = act(conv2d(x, weight) + bias): x [N, H, W, in], weight [k, k, in / groups, out]. Without options
+ * the stride is 1 and the padding 'same'. */
 TR_API tr_module *tr_nn_conv2d(int64_t in, int64_t out, int64_t kernel, tr_activation act,
                                const tr_layer_options *o);
-/* The transposed convolution: upsamples by the stride. weight [k, k, out, in]. */
+/* The transposed convolution: upsamples by the stride. weight [k, k, out / groups, in]. */
 TR_API tr_module *tr_nn_conv2d_transpose(int64_t in, int64_t out, int64_t kernel, tr_activation act,
                                          const tr_layer_options *o);
 
@@ -157,6 +159,7 @@ TR_API tr_module *tr_nn_layer_norm(int64_t features);
 #endif
 
 #include "nn/loss.h"
+#include "nn/norm.h"
 #include "nn/distribution.h"
 
 #endif

@@ -102,7 +102,7 @@ tr_status tri_conv2d_dw(tr_tensor *dw, const tr_tensor *x, const tr_tensor *g, c
 
 typedef struct tri_pool {
     int64_t window[2], stride[2], pad[2][2], dilation[2];
-    bool    count_padding; /* average: divide by the window's size, padding included */
+    bool    count_padding; /* average: count the window's cells in the padding too */
 } tri_pool;
 
 /* y [N, OH, OW, C] and index (i64, same shape): the largest of each window and where it stood, as
@@ -120,6 +120,23 @@ tr_status tri_upsample_nearest(tr_tensor *y, const tr_tensor *x);
 tr_status tri_upsample_nearest_dx(tr_tensor *dx, const tr_tensor *g);
 tr_status tri_upsample_bilinear(tr_tensor *y, const tr_tensor *x, bool align_corners);
 tr_status tri_upsample_bilinear_dx(tr_tensor *dx, const tr_tensor *g, bool align_corners);
+
+/* Patches (columns.c): y [N, OH, OW, KH KW C] from x [N, H, W, C]; groups do not count. col2im is the adjoint. */
+tr_status tri_im2col(tr_tensor *y, const tr_tensor *x, const int64_t kernel[2], const tri_conv *c);
+tr_status tri_col2im(tr_tensor *dx, const tr_tensor *g, const int64_t kernel[2], const tri_conv *c);
+
+/* --- Dense algebra (linalg.c): [..., n, n], a stack of square matrices; computed in f64 --------------------- */
+
+/* *bad is the first matrix of the stack that has no such factorisation (not positive definite, singular,
+ * NaN), or -1; then the result is indeterminate. Cholesky, lower, of a's symmetric part. */
+tr_status tri_cholesky(tr_tensor *l, const tr_tensor *a, int64_t *bad);
+tr_status tri_inverse(tr_tensor *y, const tr_tensor *a, int64_t *bad);
+tr_status tri_log_determinant(tr_tensor *y /* [...] */, const tr_tensor *a); /* ln |det a|; -Inf if singular */
+/* a y = b with y, b [..., n, m]; reads one triangle of a. A zero on the diagonal gives Inf or NaN. */
+tr_status tri_solve_triangular(tr_tensor *y, const tr_tensor *a, const tr_tensor *b, bool upper);
+/* a's symmetric part = vectors diag(values) vectors^T: values [..., n] ascending, vectors in columns, each
+ * with its largest component positive. */
+tr_status tri_eigh(tr_tensor *values, tr_tensor *vectors, const tr_tensor *a, int64_t *bad);
 
 /* --- Random numbers (random.c) -------------------------------------------------------------------------- */
 

@@ -1,289 +1,362 @@
-/* conv.c: conv2d and its two partial gradients as implicit matrix products.
+/* conv.c: conv2d and its gradient for x, as matrix products that read the picture in place.
  *
- * Written as a product, y [pixels, K] = patches [pixels, KH KW C] w [KH KW C, K], where row (n, i,
- * j) of `patches` is the window of x under output pixel (i, j). The matrix is never built: the
- * product asks for small packed tiles of it (gemm.h), which are gathered here from x, whole channel
- * vectors at a time. The gradient for x is the same form with windows of g, and the gradient for w
- * is patches^T [KH KW C, pixels] g [pixels, K]. Groups are a batch axis of the product.
+ * The register block of the matrix product takes tables of offsets. So a row of output pixels times
+ * K channels is one block: its rows are neighbouring pixels, a fixed step apart in memory, and its
+ * k runs over the window elements and channels, each at a fixed offset from the pixel. There is no
+ * column buffer and nothing is packed but the weights; a padded copy ("frame") of the image at
+ * hand, which stays in the second cache, makes every offset valid.
  *
- * Invariants: both images are contiguous, channels last; a window element outside of its image is
- * 0. Read next: gemm.c. */
+ * The gradient for x has the same form with g as the picture; with a stride it falls apart into
+ * stride^2 convolutions, one for each phase of the pixel, which share the window elements among
+ * them.
+ *
+ * A convolution to very few channels would leave most columns of the block empty. There the window
+ * elements become columns too: each pixel of the frame is multiplied by all weights of its
+ * channels, and the output pixels collect their terms from the result (convolve_few).
+ *
+ * Work is cut into items (an image, or rows of it); each is computed by one task in one order.
+ * Read next: frame.h (positions), conv_dw.c (the gradient for w), gemm.h. */
+#include "tensor/frame.h"
 #include "tensor/gemm.h"
 
 #include <assert.h>
 #include <string.h>
 
-/* Along one axis, window element r of pixel i looks at position (i step + r reach + origin) /
- * divisor of the image; there is nothing there if the division leaves a rest or the position is
- * outside. */
-typedef struct axis_map {
-    int64_t pixels, window, image;
-    int64_t step, reach, origin, divisor;
-} axis_map;
+enum {
+    FRAME_BYTES = 1 << 18, /* aimed at for a frame: an eighth of the second cache */
+    SLOTS = 32,            /* tasks at most, each with memory for its frame */
+    ITEMS = 16             /* at least, if the picture has that many rows */
+};
 
-typedef struct windows {
-    axis_map h, w;
-    int64_t channels; /* of the group: those of a window */
-    int64_t pitch;    /* elements from one image pixel to the next */
-} windows;
+/* The output pixels of one phase. Offsets count elements. */
+typedef struct pass {
+    int64_t rows, cols;            /* of output pixels */
+    int64_t out, out_row, out_col; /* the first one, the way to the next row and column */
+    int64_t k;                     /* window elements of this phase times channels */
+    int64_t *at;                   /* [k]: offsets in the frame */
+    char *b;                       /* packed weights: [groups][panels][k][block.cols] */
+    int64_t elements;              /* few: window elements of this phase */
+    int64_t *terms; /* few: [elements]: offsets from a pixel's products to its terms */
+} pass;
 
-typedef struct pixel {
-    int64_t n, i, j;
-} pixel;
+typedef struct conv {
+    tri_block block;
+    tri_conv_axis h, w;
+    tri_image source; /* the first image */
+    tri_frame frame;  /* for the first row of output pixels */
+    char *result;
+    int64_t images, source_step, result_step; /* bytes, elements: from image to image */
+    int64_t groups, in, out;                  /* channels of a group */
+    int64_t panels;
+    const char *bias;
+    tri_epilogue epilogue;
+    pass *passes;
+    int64_t pass_count;
+    int64_t rows, item_rows, blocks; /* rows of pixels: of an image, of an item; items an image */
+    int64_t grain;                   /* items a task */
+    char *slots;
+    int64_t slot_bytes, frame_bytes;
+    int64_t *b_at;
+    bool few;            /* channels: see convolve_few */
+    int64_t few_pitch;   /* products of a pixel, filled up to whole blocks */
+    int64_t *channel_at; /* [in]: 0, 1, 2, ... */
+} conv;
 
-enum { ZERO_BYTES = 2048 };
+/* --- Weights
+ * -------------------------------------------------------------------------------------- */
 
-static const _Alignas(64) char zeros[ZERO_BYTES];
-
-static pixel pixel_at(const windows *v, int64_t index)
+/* Packs the weights of one phase, one window element after the other, and notes their offsets. */
+static void pack_weights(const conv *s, pass *p, const tr_tensor *w, int64_t ph, int64_t pw)
 {
-    const int64_t row = index / v->w.pixels;
-    return (pixel){ row / v->h.pixels, row % v->h.pixels, index % v->w.pixels };
-}
-
-static pixel pixel_next(const windows *v, pixel p)
-{
-    if (++p.j < v->w.pixels) return p;
-    p.j = 0;
-    if (++p.i < v->h.pixels) return p;
-    p.i = 0;
-    p.n++;
-    return p;
-}
-
-/* Position in the image, or -1. */
-static inline int64_t position(const axis_map *m, int64_t pixel_index, int64_t r)
-{
-    int64_t at = pixel_index * m->step + r * m->reach + m->origin;
-    if (at < 0) return -1;
-    if (m->divisor != 1) {
-        if (at % m->divisor != 0) return -1;
-        at /= m->divisor;
-    }
-    return at < m->image ? at : -1;
-}
-
-/* The channel vector that element (r, s) of the pixel's window looks at; NULL outside of the image.
- */
-static inline const char *look_at(const tri_operand *x, pixel p, int64_t r, int64_t s)
-{
-    const windows *v = x->context;
-    const int64_t h = position(&v->h, p.i, r), w = position(&v->w, p.j, s);
-    if (h < 0 || w < 0) return NULL;
-    const int64_t at = ((p.n * v->h.image + h) * v->w.image + w) * v->pitch;
-    return (const char *)x->data + at * (int64_t)x->size;
-}
-
-/* Packs pixels (outer) by window elements (inner: r, s, channel). */
-static void pack_patches(const tri_operand *x, int64_t o0, int64_t count, int64_t k0, int64_t k1,
-                         int64_t width, void *out)
-{
-    const windows *v = x->context;
-    const int64_t size = (int64_t)x->size, limit = ZERO_BYTES / size;
-    pixel pixels[TRI_PACK_MAX];
-    const char *rows[TRI_PACK_MAX];
-    pixel p = pixel_at(v, o0);
-    for (int64_t i = 0; i < count; i++, p = pixel_next(v, p)) pixels[i] = p;
-    for (int64_t k = k0; k < k1;) {
-        const int64_t place = k / v->channels, c = k % v->channels;
-        const int64_t r = place / v->w.window, s = place % v->w.window;
-        int64_t length = v->channels - c;
-        if (length > k1 - k) length = k1 - k;
-        if (length > limit) length = limit;
-        for (int64_t i = 0; i < count; i++) {
-            const char *from = look_at(x, pixels[i], r, s);
-            rows[i] = from ? from + c * size : zeros;
+    const int64_t size = s->block.size, width = s->block.cols, all = w->shape[3];
+    const int64_t element = w->shape[2] * all, pitch = s->in * s->groups;
+    int64_t k = 0;
+    for (int64_t r = 0; r < s->h.window; r++)
+        for (int64_t t = 0; t < s->w.window; t++) {
+            if (tri_conv_phase(&s->h, r) != ph || tri_conv_phase(&s->w, t) != pw) continue;
+            const int64_t y = tri_conv_shift(&s->h, r) - s->h.low;
+            const int64_t x = tri_conv_shift(&s->w, t) - s->w.low;
+            for (int64_t c = 0; c < s->in; c++) p->at[k + c] = (y * s->frame.cols + x) * pitch + c;
+            for (int64_t i = 0; i < s->groups * s->panels; i++) {
+                const int64_t group = i / s->panels, j = i % s->panels * width;
+                const int64_t columns = s->h.turned ? s->in : s->out; /* of w, in a group */
+                const char *from = (const char *)w->data +
+                                   ((r * s->w.window + t) * element + group * columns) * size;
+                const tri_operand b = { from, (size_t)size, s->h.turned ? all : 1,
+                                        s->h.turned ? 1 : all };
+                const int64_t count = s->out - j < width ? s->out - j : width;
+                tri_pack(&b, j, count, 0, s->in, width, p->b + (i * p->k + k) * width * size);
+            }
+            k += s->in;
         }
-        tri_pack_rows(x->size, count, rows, length, width, (char *)out + (k - k0) * width * size);
-        k += length;
+}
+
+/* The same for few output channels: b is [channel][window element, output channel]. */
+static void pack_few(const conv *s, pass *p, const tr_tensor *w, int64_t ph, int64_t pw)
+{
+    const int64_t size = s->block.size, width = s->block.cols, all = w->shape[3];
+    int64_t element = 0;
+    for (int64_t r = 0; r < s->h.window; r++)
+        for (int64_t t = 0; t < s->w.window; t++) {
+            if (tri_conv_phase(&s->h, r) != ph || tri_conv_phase(&s->w, t) != pw) continue;
+            const int64_t y = tri_conv_shift(&s->h, r) - s->h.low;
+            const int64_t x = tri_conv_shift(&s->w, t) - s->w.low;
+            const char *from =
+                (const char *)w->data + (r * s->w.window + t) * w->shape[2] * all * size;
+            for (int64_t k = 0; k < s->out; k++) {
+                const int64_t column = element * s->out + k;
+                char *to = p->b + (column / width * s->in * width + column % width) * size;
+                for (int64_t c = 0; c < s->in; c++) {
+                    const int64_t at = s->h.turned ? k * all + c : c * all + k;
+                    memcpy(to + c * width * size, from + at * size, (size_t)size);
+                }
+            }
+            p->terms[element] = (y * s->frame.cols + x) * s->few_pitch + element * s->out;
+            element++;
+        }
+}
+
+static int64_t count_elements(const tri_conv_axis *a, int64_t phase)
+{
+    int64_t count = 0;
+    for (int64_t r = 0; r < a->window; r++) count += tri_conv_phase(a, r) == phase;
+    return count;
+}
+
+static bool make_pass(conv *s, pass *p, const tr_tensor *w, const int64_t *shape, int64_t ph,
+                      int64_t pw)
+{
+    const int64_t channels = s->out * s->groups;
+    p->rows = shape[1] > ph ? tri_ceil_div(shape[1] - ph, s->h.phases) : 0;
+    p->cols = shape[2] > pw ? tri_ceil_div(shape[2] - pw, s->w.phases) : 0;
+    p->out = (ph * shape[2] + pw) * channels;
+    p->out_row = s->h.phases * shape[2] * channels;
+    p->out_col = s->w.phases * channels;
+    p->elements = count_elements(&s->h, ph) * count_elements(&s->w, pw);
+    p->k = p->elements * s->in;
+    const int64_t panels =
+        s->few ? s->few_pitch / s->block.cols * s->in : s->groups * s->panels * p->k;
+    const size_t bytes = (size_t)(panels * s->block.cols * s->block.size);
+    p->at = tri_scratch((size_t)p->k * sizeof *p->at);
+    p->terms = tri_scratch((size_t)p->elements * sizeof *p->terms);
+    p->b = tri_scratch(bytes);
+    if (!p->at || !p->terms || !p->b) return false;
+    if (s->few || s->out % s->block.cols) memset(p->b, 0, bytes);
+    (s->few ? pack_few : pack_weights)(s, p, w, ph, pw);
+    return true;
+}
+
+/* --- One item
+ * ------------------------------------------------------------------------------------- */
+
+/* `rows` rows of pixels of a pass, from a frame, to c. Tiles run along the longer axis. */
+static void convolve(const conv *s, const pass *p, const char *frame, int64_t rows, char *c)
+{
+    const int64_t size = s->block.size, pixel = s->in * s->groups;
+    int64_t outer = rows, outer_in = s->h.step * s->frame.cols * pixel, outer_out = p->out_row;
+    int64_t inner = p->cols, inner_in = s->w.step * pixel, inner_out = p->out_col;
+    if (inner < rows && inner < s->block.rows / 2) {
+        outer = p->cols, outer_in = s->w.step * pixel, outer_out = p->out_col;
+        inner = rows, inner_in = s->h.step * s->frame.cols * pixel, inner_out = p->out_row;
+    }
+    const int64_t height = tri_even_part(inner, s->block.rows);
+    for (int64_t i = 0; i < s->groups * s->panels; i++) {
+        const int64_t group = i / s->panels, j = i % s->panels * s->block.cols;
+        const int64_t cols = s->out - j < s->block.cols ? s->out - j : s->block.cols;
+        const char *b = p->b + i * p->k * s->block.cols * size;
+        for (int64_t v = 0; v < outer; v++)
+            for (int64_t u = 0; u < inner; u += height) {
+                const int64_t from = v * outer_in + u * inner_in + group * s->in;
+                const int64_t to = v * outer_out + u * inner_out + group * s->out + j;
+                tri_multiply(&s->block, inner - u < height ? inner - u : height, cols, p->k,
+                             frame + from * size, inner_in, p->at, b, s->b_at, c + to * size,
+                             inner_out, false);
+            }
     }
 }
 
-/* Packs window elements (outer: r, s, channel) by pixels (inner). */
-static void pack_patches_turned(const tri_operand *x, int64_t o0, int64_t count, int64_t k0,
-                                int64_t k1, int64_t width, void *out)
+/* y[k] = sum of z[terms[t] + k]. */
+static void collect(const conv *s, const pass *p, const void *z, void *y)
 {
-    const windows *v = x->context;
-    const int64_t size = (int64_t)x->size;
-    for (int64_t o = o0; o < o0 + count;) {
-        const int64_t place = o / v->channels, c = o % v->channels;
-        const int64_t r = place / v->w.window, s = place % v->w.window;
-        int64_t length = v->channels - c;
-        if (length > o0 + count - o) length = o0 + count - o;
-        char *to = (char *)out + (o - o0) * size;
-        pixel p = pixel_at(v, k0);
-        for (int64_t k = k0; k < k1; k++, p = pixel_next(v, p), to += width * size) {
-            const char *from = look_at(x, p, r, s);
-            if (from)
-                tri_copy_run(to, from + c * size, length * size);
+    if (s->block.dtype == TR_F32) {
+        const float *from = z;
+        float *to = y;
+        for (int64_t k = 0; k < s->out; k++) {
+            float sum = 0;
+            for (int64_t t = 0; t < p->elements; t++) sum += from[p->terms[t] + k];
+            to[k] = sum;
+        }
+    } else {
+        const double *from = z;
+        double *to = y;
+        for (int64_t k = 0; k < s->out; k++) {
+            double sum = 0;
+            for (int64_t t = 0; t < p->elements; t++) sum += from[p->terms[t] + k];
+            to[k] = sum;
+        }
+    }
+}
+
+/* As convolve, for few output channels; z has room for the products of the frame's pixels. */
+static void convolve_few(const conv *s, const pass *p, const char *frame, int64_t pixels, char *z,
+                         int64_t rows, char *c)
+{
+    const int64_t size = s->block.size, width = s->block.cols, height = s->block.rows;
+    const int64_t columns = p->elements * s->out;
+    for (int64_t i = 0; i < pixels; i += height)
+        for (int64_t j = 0; j < columns; j += width)
+            tri_multiply(&s->block, pixels - i < height ? pixels - i : height,
+                         columns - j <= width / 2 ? width / 2 : width, s->in,
+                         frame + i * s->in * size, s->in, s->channel_at, p->b + j * s->in * size,
+                         s->b_at, z + (i * s->few_pitch + j) * size, s->few_pitch, false);
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = 0; j < p->cols; j++)
+            collect(s, p, z + (i * s->frame.cols + j) * s->few_pitch * size,
+                    c + (i * p->out_row + j * p->out_col) * size);
+}
+
+static void finish_rows(const conv *s, const pass *p, int64_t rows, char *c)
+{
+    const int64_t channels = s->out * s->groups;
+    for (int64_t i = 0; i < rows; i++)
+        tri_finish(&s->block, s->epilogue, s->bias, c + i * p->out_row * s->block.size, p->out_col,
+                   p->cols, channels);
+}
+
+static void convolve_items(void *context, int64_t begin, int64_t end)
+{
+    const conv *s = context;
+    char *slot = s->slots + begin / s->grain * s->slot_bytes;
+    for (int64_t item = begin; item < end; item++) {
+        const int64_t n = item / s->blocks, first = item % s->blocks * s->item_rows;
+        const int64_t last = s->rows - first < s->item_rows ? s->rows : first + s->item_rows;
+        tri_image image = s->source;
+        tri_frame frame = s->frame;
+        image.data += n * s->source_step;
+        frame.row += first * s->h.step;
+        frame.rows = (last - first - 1) * s->h.step + s->h.reach;
+        tri_frame_fill(&frame, &image, slot);
+        for (int64_t i = 0; i < s->pass_count; i++) {
+            const pass *p = &s->passes[i];
+            const int64_t rows = (p->rows < last ? p->rows : last) - first;
+            char *c =
+                s->result + (n * s->result_step + p->out + first * p->out_row) * s->block.size;
+            if (rows <= 0) continue;
+            if (s->few)
+                convolve_few(s, p, slot, frame.rows * frame.cols, slot + s->frame_bytes, rows, c);
             else
-                memset(to, 0, (size_t)(length * size));
+                convolve(s, p, slot, rows, c);
+            finish_rows(s, p, rows, c);
         }
-        o += length;
     }
 }
 
-/* Packs w [KH, KW, C, K] as the right factor of the gradient for x: channels (outer) by (r, s, k).
+/* --- The plan
+ * ------------------------------------------------------------------------------------- */
+
+/* Columns of the block are worth filling with window elements if that at least halves the work. */
+static void plan_few(conv *s)
+{
+    const int64_t half = s->block.cols / 2, elements = s->h.window * s->w.window;
+    const int64_t columns = elements * s->out;
+    s->few_pitch = tri_ceil_div(columns, s->block.cols) * s->block.cols;
+    s->few = s->groups == 1 && s->out <= 4 && s->pass_count == 1 && s->h.step == 1 &&
+             s->w.step == 1 &&
+             2 * tri_ceil_div(columns, half) <= elements * tri_ceil_div(s->out, half);
+}
+
+/* How many rows make an item: its frame fits the second cache, and there are enough items to share.
  */
-typedef struct filters {
-    int64_t channels, outputs; /* of the group */
-    int64_t pitch;             /* K of all groups */
-} filters;
-
-static void pack_filters_turned(const tri_operand *w, int64_t o0, int64_t count, int64_t k0,
-                                int64_t k1, int64_t width, void *out)
+static void plan_items(conv *s)
 {
-    const filters *f = w->context;
-    const int64_t size = (int64_t)w->size;
-    const char *rows[TRI_PACK_MAX];
-    for (int64_t k = k0; k < k1;) {
-        const int64_t place = k / f->outputs, first = k % f->outputs;
-        int64_t length = f->outputs - first;
-        if (length > k1 - k) length = k1 - k;
-        for (int64_t i = 0; i < count; i++)
-            rows[i] =
-                (const char *)w->data + ((place * f->channels + o0 + i) * f->pitch + first) * size;
-        tri_pack_rows(w->size, count, rows, length, width, (char *)out + (k - k0) * width * size);
-        k += length;
-    }
+    const int64_t row_bytes = s->frame.cols * s->source.pixel;
+    int64_t rows = (FRAME_BYTES / row_bytes - s->h.reach) / s->h.step + 1;
+    const int64_t share = tri_ceil_div(s->rows * s->images, ITEMS);
+    if (rows > share) rows = share;
+    if (rows < 1) rows = 1;
+    s->item_rows = tri_even_part(s->rows, rows);
+    s->blocks = tri_ceil_div(s->rows, s->item_rows);
+    s->grain = tri_ceil_div(s->images * s->blocks, SLOTS);
+    const int64_t pixels = ((s->item_rows - 1) * s->h.step + s->h.reach) * s->frame.cols;
+    s->frame_bytes = tri_ceil_div(pixels * s->source.pixel, 64) * 64;
+    s->slot_bytes = s->frame_bytes;
+    if (s->few) s->slot_bytes += tri_ceil_div(pixels * s->few_pitch * s->block.size, 64) * 64;
 }
 
-/* --- The three products
- * --------------------------------------------------------------------------- */
-
-/* Output pixels over x. */
-static windows windows_of_x(const tr_tensor *x, const tr_tensor *w, const int64_t *out,
-                            const tri_conv *c)
+static bool make_passes(conv *s, const tr_tensor *w, const int64_t *shape)
 {
-    windows v = { .channels = w->shape[2], .pitch = x->shape[3] };
-    v.h = (axis_map){ out[1], w->shape[0], x->shape[1], c->stride[0], c->dilation[0], -c->pad[0][0],
-                      1 };
-    v.w = (axis_map){ out[2], w->shape[1], x->shape[2], c->stride[1], c->dilation[1], -c->pad[1][0],
-                      1 };
-    return v;
+    s->passes = tri_scratch((size_t)s->pass_count * sizeof *s->passes);
+    s->b_at = tri_scratch((size_t)(s->h.window * s->w.window * s->in) * sizeof *s->b_at);
+    s->channel_at = tri_scratch((size_t)s->in * sizeof *s->channel_at);
+    if (!s->passes || !s->b_at || !s->channel_at) return false;
+    for (int64_t c = 0; c < s->in; c++) s->channel_at[c] = c;
+    for (int64_t k = 0; k < s->h.window * s->w.window * s->in; k++) s->b_at[k] = k * s->block.cols;
+    for (int64_t i = 0; i < s->pass_count; i++)
+        if (!make_pass(s, &s->passes[i], w, shape, i / s->w.phases, i % s->w.phases)) return false;
+    return true;
 }
 
-/* Pixels of x over g: the output pixels whose windows hold the pixel. */
-static windows windows_of_g(const tr_tensor *g, const tr_tensor *w, const int64_t *in,
-                            const tri_conv *c)
-{
-    windows v = { .channels = g->shape[3] / c->groups, .pitch = g->shape[3] };
-    v.h = (axis_map){ in[1],           w->shape[0],  g->shape[1], 1,
-                      -c->dilation[0], c->pad[0][0], c->stride[0] };
-    v.w = (axis_map){ in[2],           w->shape[1],  g->shape[2], 1,
-                      -c->dilation[1], c->pad[1][0], c->stride[1] };
-    return v;
-}
-
-static tr_status forward(tr_tensor *y, const tr_tensor *x, const tr_tensor *w,
-                         const tr_tensor *bias, const tri_conv *c, tri_epilogue epilogue)
+/* y from x and w; turned: the gradient for y, which has x's place, from g and w. */
+static tr_status run(tr_tensor *y, const tr_tensor *x, const tr_tensor *w, const tr_tensor *bias,
+                     const tri_conv *c, tri_epilogue epilogue, bool turned)
 {
     x = tri_contiguous(x);
     w = tri_contiguous(w);
     if (bias) bias = tri_contiguous(bias);
     if (tri_failed()) return tr_status_get();
-    const windows v = windows_of_x(x, w, y->shape, c);
-    const size_t size = tr_dtype_size(y->dtype);
-    const int64_t outputs = w->shape[3], each = outputs / c->groups;
-    tri_product p = { .dtype = y->dtype,
-                      .n = each,
-                      .c = y->data,
-                      .c_row = outputs,
-                      .bias = bias ? bias->data : NULL,
-                      .epilogue = epilogue,
-                      .batch_rank = 1 };
-    p.m = y->shape[0] * y->shape[1] * y->shape[2];
-    p.k = w->shape[0] * w->shape[1] * v.channels;
-    p.a = (tri_operand){ .data = x->data, .size = size, .pack = pack_patches, .context = &v };
-    p.b = (tri_operand){ .data = w->data, .size = size, .outer = 1, .inner = outputs };
-    p.batch[0] = (tri_batch_axis){ c->groups, v.channels, each, each, each };
-    return tri_gemm(&p);
-}
-
-static tr_status gradient_x(tr_tensor *dx, const tr_tensor *g, const tr_tensor *w,
-                            const tri_conv *c)
-{
-    g = tri_contiguous(g);
-    w = tri_contiguous(w);
-    if (tri_failed()) return tr_status_get();
-    const windows v = windows_of_g(g, w, dx->shape, c);
-    const filters f = { w->shape[2], v.channels, w->shape[3] };
-    const size_t size = tr_dtype_size(dx->dtype);
-    tri_product p = {
-        .dtype = dx->dtype, .n = f.channels, .c = dx->data, .c_row = dx->shape[3], .batch_rank = 1
-    };
-    p.m = dx->shape[0] * dx->shape[1] * dx->shape[2];
-    p.k = w->shape[0] * w->shape[1] * v.channels;
-    p.a = (tri_operand){ .data = g->data, .size = size, .pack = pack_patches, .context = &v };
-    p.b =
-        (tri_operand){ .data = w->data, .size = size, .pack = pack_filters_turned, .context = &f };
-    p.batch[0] = (tri_batch_axis){ c->groups, v.channels, v.channels, f.channels, 0 };
-    return tri_gemm(&p);
-}
-
-static tr_status gradient_w(tr_tensor *dw, const tr_tensor *x, const tr_tensor *g,
-                            const tri_conv *c)
-{
-    x = tri_contiguous(x);
-    g = tri_contiguous(g);
-    if (tri_failed()) return tr_status_get();
-    const windows v = windows_of_x(x, dw, g->shape, c);
-    const size_t size = tr_dtype_size(dw->dtype);
-    const int64_t outputs = dw->shape[3], each = outputs / c->groups;
-    tri_product p = {
-        .dtype = dw->dtype, .n = each, .c = dw->data, .c_row = outputs, .batch_rank = 1
-    };
-    p.m = dw->shape[0] * dw->shape[1] * v.channels;
-    p.k = g->shape[0] * g->shape[1] * g->shape[2];
-    p.a =
-        (tri_operand){ .data = x->data, .size = size, .pack = pack_patches_turned, .context = &v };
-    p.b = (tri_operand){ .data = g->data, .size = size, .outer = 1, .inner = outputs };
-    p.batch[0] = (tri_batch_axis){ c->groups, v.channels, each, each, 0 };
-    return tri_gemm(&p);
+    if (tr_numel(y) == 0) return TR_OK;
+    conv s = { .block = tri_block_of(y->dtype),
+               .images = y->shape[0],
+               .result = y->data,
+               .bias = bias ? bias->data : NULL,
+               .epilogue = epilogue,
+               .groups = c->groups };
+    s.h = tri_conv_axis_of(w->shape[0], c->stride[0], c->pad[0][0], c->dilation[0], turned);
+    s.w = tri_conv_axis_of(w->shape[1], c->stride[1], c->pad[1][0], c->dilation[1], turned);
+    s.in = x->shape[3] / c->groups;
+    s.out = y->shape[3] / c->groups;
+    s.panels = tri_ceil_div(s.out, s.block.cols);
+    s.rows = tri_ceil_div(y->shape[1], s.h.phases);
+    s.source = (tri_image){ x->data, x->shape[1], x->shape[2], x->shape[3] * s.block.size };
+    s.source_step = x->shape[1] * x->shape[2] * s.source.pixel;
+    s.result_step = y->shape[1] * y->shape[2] * y->shape[3];
+    s.pass_count = s.h.phases * s.w.phases;
+    s.frame = (tri_frame){ s.h.low, s.w.low, 0,
+                           (tri_ceil_div(y->shape[2], s.w.phases) - 1) * s.w.step + s.w.reach };
+    plan_few(&s);
+    plan_items(&s);
+    const int64_t items = s.images * s.blocks;
+    s.slots = tri_scratch((size_t)(tri_ceil_div(items, s.grain) * s.slot_bytes));
+    if (!s.slots || !make_passes(&s, w, y->shape)) return tr_status_get();
+    tri_parallel_for(items, s.grain, convolve_items, &s);
+    return TR_OK;
 }
 
 /* --- Entry points: a scope for the scratch memory
  * -------------------------------------------------- */
 
-static void check_shapes(const tr_tensor *x, const tr_tensor *w, const tr_tensor *y,
-                         const tri_conv *c)
+static tr_status run_in_scope(tr_tensor *y, const tr_tensor *x, const tr_tensor *w,
+                              const tr_tensor *bias, const tri_conv *c, tri_epilogue epilogue,
+                              bool turned)
 {
-    assert(x->rank == 4 && w->rank == 4 && y->rank == 4 && c->groups >= 1);
-    assert(x->shape[0] == y->shape[0] && w->shape[3] == y->shape[3]);
-    assert(x->shape[3] == w->shape[2] * c->groups && w->shape[3] % c->groups == 0);
-    (void)x, (void)w, (void)y, (void)c;
+    assert(x->rank == 4 && w->rank == 4 && y->rank == 4 && x->shape[0] == y->shape[0]);
+    if (tri_failed()) return tr_status_get();
+    tr_scope *scope = tr_scope_push();
+    if (!scope) return tr_status_get();
+    const tr_status status = run(y, x, w, bias, c, epilogue, turned);
+    tr_scope_pop(scope);
+    return status;
 }
 
 tr_status tri_conv2d(tr_tensor *y, const tr_tensor *x, const tr_tensor *w, const tr_tensor *bias,
                      const tri_conv *c, tri_epilogue epilogue)
 {
-    check_shapes(x, w, y, c);
-    if (tri_failed()) return tr_status_get();
-    tr_scope *scope = tr_scope_push();
-    if (!scope) return tr_status_get();
-    const tr_status status = forward(y, x, w, bias, c, epilogue);
-    tr_scope_pop(scope);
-    return status;
+    assert(x->shape[3] == w->shape[2] * c->groups && w->shape[3] == y->shape[3]);
+    return run_in_scope(y, x, w, bias, c, epilogue, false);
 }
 
 tr_status tri_conv2d_dx(tr_tensor *dx, const tr_tensor *g, const tr_tensor *w, const tri_conv *c)
 {
-    check_shapes(dx, w, g, c);
-    if (tri_failed()) return tr_status_get();
-    tr_scope *scope = tr_scope_push();
-    if (!scope) return tr_status_get();
-    const tr_status status = gradient_x(dx, g, w, c);
-    tr_scope_pop(scope);
-    return status;
-}
-
-tr_status tri_conv2d_dw(tr_tensor *dw, const tr_tensor *x, const tr_tensor *g, const tri_conv *c)
-{
-    check_shapes(x, dw, g, c);
-    if (tri_failed()) return tr_status_get();
-    tr_scope *scope = tr_scope_push();
-    if (!scope) return tr_status_get();
-    const tr_status status = gradient_w(dw, x, g, c);
-    tr_scope_pop(scope);
-    return status;
+    assert(dx->shape[3] == w->shape[2] * c->groups && w->shape[3] == g->shape[3]);
+    return run_in_scope(dx, g, w, NULL, c, TRI_E_IDENTITY, true);
 }

@@ -9,13 +9,11 @@
  * one task: same bits on any number of threads. Read next: gemm.h (operands), kernels_gemm.inc (the
  * register block), conv.c (implicit operands). */
 #include "tensor/gemm.h"
-#include "tensor/kernels.h"
 
 #include <assert.h>
 #include <string.h>
 
 enum {
-    ROWS_MAX = 16,          /* no register block has more rows */
     TILE_BYTES = 22 * 1024, /* of a tile of a: half of the first cache */
     PANEL_BYTES = 1 << 20,  /* of a block of b: half of the second cache */
     INLINE_WORK = 1 << 16,  /* multiply-adds below which threads do not pay */
@@ -24,7 +22,7 @@ enum {
 
 typedef struct plan {
     const tri_product *p;
-    const tri_kernels *table;
+    tri_block block;
     size_t size;           /* of an element */
     int64_t height, width; /* of the register block as used here */
     int64_t tiles, panels; /* of all of c */
@@ -34,6 +32,8 @@ typedef struct plan {
     int64_t piece;  /* length of a piece of k */
     int64_t direct; /* panels of b, from the left, that are not packed */
     bool a_in_place;
+    /* Offsets of one block of k, as the register block wants them. */
+    int64_t *a_at, *packed_at, *direct_at;
     char *b;     /* packed panels: [batches][panels - direct][k][width] */
     char *parts; /* results of pieces: [pieces][batches][m][n]; NULL for one */
 } plan;
@@ -48,15 +48,71 @@ static int64_t most(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-static int64_t ceil_div(int64_t a, int64_t b)
+int64_t tri_ceil_div(int64_t a, int64_t b)
 {
     return (a + b - 1) / b;
 }
 
-/* `total` in equal parts of at most `limit`. */
-static int64_t even_part(int64_t total, int64_t limit)
+int64_t tri_even_part(int64_t total, int64_t limit)
 {
-    return total == 0 ? limit : ceil_div(total, ceil_div(total, limit));
+    return total == 0 ? limit : tri_ceil_div(total, tri_ceil_div(total, limit));
+}
+
+/* --- The register block
+ * ---------------------------------------------------------------------------- */
+
+tri_block tri_block_of(tr_dtype dtype)
+{
+    const tri_kernels *table = tri_kernel_table();
+    assert(dtype == TR_F32 || dtype == TR_F64);
+    if (dtype == TR_F32)
+        return (tri_block){ table, dtype, sizeof(float), table->f32.gemm_mr, table->f32.gemm_nr };
+    return (tri_block){ table, dtype, sizeof(double), table->f64.gemm_mr, table->f64.gemm_nr };
+}
+
+void tri_multiply(const tri_block *block, int64_t rows, int64_t cols, int64_t k, const void *a,
+                  int64_t a_row, const int64_t *a_at, const void *b, const int64_t *b_at, void *c,
+                  int64_t c_row, bool accumulate)
+{
+    if (block->dtype == TR_F32)
+        block->table->f32.gemm((int)rows, (int)cols, k, a, a_row, a_at, b, b_at, c, c_row,
+                               accumulate);
+    else
+        block->table->f64.gemm((int)rows, (int)cols, k, a, a_row, a_at, b, b_at, c, c_row,
+                               accumulate);
+}
+
+static void activate(const tri_block *block, tri_epilogue epilogue, void *c, int64_t count)
+{
+    static const tri_unary_id unary[] = { [TRI_E_IDENTITY] = TRI_U_copy,
+                                          [TRI_E_RELU] = TRI_U_relu,
+                                          [TRI_E_SIGMOID] = TRI_U_sigmoid,
+                                          [TRI_E_TANH] = TRI_U_tanh };
+    if (block->dtype == TR_F32)
+        block->table->f32.unary[unary[epilogue]](count, c, c, NULL);
+    else
+        block->table->f64.unary[unary[epilogue]](count, c, c, NULL);
+}
+
+static void add_row(const tri_block *block, void *c, const void *x, int64_t count)
+{
+    if (block->dtype == TR_F32)
+        block->table->f32.binary[TRI_B_add](count, c, c, x);
+    else
+        block->table->f64.binary[TRI_B_add](count, c, c, x);
+}
+
+void tri_finish(const tri_block *block, tri_epilogue epilogue, const void *bias, void *c,
+                int64_t c_row, int64_t rows, int64_t cols)
+{
+    char *row = c;
+    int64_t step = c_row * block->size;
+    for (int64_t i = 0; bias && i < rows; i++) add_row(block, row + i * step, bias, cols);
+    if (epilogue == TRI_E_IDENTITY) return;
+    if (c_row == cols)
+        activate(block, epilogue, c, rows * cols);
+    else
+        for (int64_t i = 0; i < rows; i++) activate(block, epilogue, row + i * step, cols);
 }
 
 /* The operands and the result of one product of the batch. */
@@ -87,7 +143,7 @@ static void plan_tasks(plan *s)
 {
     const tri_product *p = s->p;
     int64_t block = most(1, PANEL_BYTES / (s->depth * s->width * (int64_t)s->size));
-    s->task_panels = even_part(s->panels, block);
+    s->task_panels = tri_even_part(s->panels, block);
     s->task_tiles = most(1, least(8, s->tiles / TASKS));
     s->pieces = 1;
     s->piece = p->k;
@@ -98,37 +154,35 @@ static void plan_tasks(plan *s)
     } else if (p->k >= 8 * s->depth && p->m * p->n <= 1 << 18 && p->k > 8 * most(p->m, p->n)) {
         s->task_tiles = s->tiles;
         s->pieces = least(TASKS, p->k / (2 * s->depth));
-        s->piece = ceil_div(p->k, s->pieces);
-        s->pieces = ceil_div(p->k, s->piece);
+        s->piece = tri_ceil_div(p->k, s->pieces);
+        s->pieces = tri_ceil_div(p->k, s->piece);
     } else {
-        int64_t others = ceil_div(s->tiles, s->task_tiles) * s->batches;
+        int64_t others = tri_ceil_div(s->tiles, s->task_tiles) * s->batches;
         if (others < TASKS)
-            s->task_panels =
-                least(s->task_panels, most(1, ceil_div(s->panels, ceil_div(TASKS, others))));
+            s->task_panels = least(s->task_panels,
+                                   most(1, tri_ceil_div(s->panels, tri_ceil_div(TASKS, others))));
     }
-    s->row_tasks = ceil_div(s->tiles, s->task_tiles);
-    s->column_tasks = ceil_div(s->panels, s->task_panels);
+    s->row_tasks = tri_ceil_div(s->tiles, s->task_tiles);
+    s->column_tasks = tri_ceil_div(s->panels, s->task_panels);
 }
 
 static plan plan_product(const tri_product *p)
 {
-    plan s = { .p = p, .table = tri_kernel_table(), .size = p->a.size, .batches = 1 };
-    bool wide = p->dtype == TR_F32;
-    int64_t mr = wide ? s.table->f32.gemm_mr : s.table->f64.gemm_mr;
-    s.width = wide ? s.table->f32.gemm_nr : s.table->f64.gemm_nr;
-    assert(mr <= ROWS_MAX && s.width <= TRI_PACK_MAX);
+    plan s = { .p = p, .block = tri_block_of(p->dtype), .size = p->a.size, .batches = 1 };
+    const int64_t mr = s.block.rows;
+    s.width = s.block.cols;
+    assert(s.width <= TRI_PACK_MAX);
     for (int i = 0; i < p->batch_rank; i++) s.batches *= p->batch[i].size;
-    s.height = even_part(p->m, mr);
-    s.tiles = ceil_div(p->m, s.height);
-    s.panels = ceil_div(p->n, s.width);
-    s.depth = most(1, even_part(p->k, TILE_BYTES / (mr * (int64_t)s.size)));
+    s.height = tri_even_part(p->m, mr);
+    s.tiles = tri_ceil_div(p->m, s.height);
+    s.panels = tri_ceil_div(p->n, s.width);
+    s.depth = most(1, tri_even_part(p->k, TILE_BYTES / (mr * (int64_t)s.size)));
     plan_tasks(&s);
-    if (!p->b.pack && p->b.outer == 1 && p->n > 1 &&
-        (p->m <= 2 * mr || p->b.inner * (int64_t)s.size <= 512)) {
+    if (p->b.outer == 1 && p->n > 1 && (p->m <= 2 * mr || p->b.inner * (int64_t)s.size <= 512)) {
         s.direct = p->n / s.width;
         if (p->n % s.width == s.width / 2) s.direct++;
     }
-    s.a_in_place = !p->a.pack && (s.task_panels <= 2 || s.tiles <= 2);
+    s.a_in_place = s.task_panels <= 2 || s.tiles <= 2;
     return s;
 }
 
@@ -146,7 +200,7 @@ static char *packed_panel(const plan *s, int64_t batch, int64_t panel)
 static void pack_body(void *context, int64_t begin, int64_t end)
 {
     const plan *s = context;
-    int64_t steps = ceil_div(s->p->k, PACK_DEPTH), packed = s->panels - s->direct;
+    int64_t steps = tri_ceil_div(s->p->k, PACK_DEPTH), packed = s->panels - s->direct;
     for (int64_t task = begin; task < end; task++) {
         int64_t k0 = task % steps * PACK_DEPTH, k1 = least(s->p->k, k0 + PACK_DEPTH);
         int64_t panel = s->direct + task / steps % packed, batch = task / steps / packed;
@@ -154,7 +208,7 @@ static void pack_body(void *context, int64_t begin, int64_t end)
         tri_product q = select_batch(s->p, batch);
         char *out = packed_panel(s, batch, panel) + k0 * s->width * (int64_t)s->size;
         if (cols < s->width) memset(out, 0, (size_t)((k1 - k0) * s->width) * s->size);
-        (q.b.pack ? q.b.pack : tri_pack_dense)(&q.b, j, cols, k0, k1, s->width, out);
+        tri_pack(&q.b, j, cols, k0, k1, s->width, out);
     }
 }
 
@@ -167,7 +221,7 @@ static tr_status pack_b(plan *s)
         return tr_fail(TR_ERR_MEMORY, "matmul: the packed operand does not fit the address space");
     s->b = tri_scratch((size_t)bytes);
     if (!s->b) return tr_status_get();
-    int64_t tasks = packed * ceil_div(s->p->k, PACK_DEPTH);
+    int64_t tasks = packed * tri_ceil_div(s->p->k, PACK_DEPTH);
     int64_t grain = most(1, INLINE_WORK / (PACK_DEPTH * s->width));
     tri_parallel_for(tasks, grain, pack_body, s);
     return TR_OK;
@@ -175,41 +229,6 @@ static tr_status pack_b(plan *s)
 
 /* --- Multiplying --------------------------------------------------------------------------------
  */
-
-/* bias and activation on a finished rectangle of c. */
-static void finish(const plan *s, char *c, int64_t c_row, int64_t rows, int64_t cols,
-                   const char *bias)
-{
-    static const tri_unary_id unary[] = { [TRI_E_IDENTITY] = TRI_U_copy,
-                                          [TRI_E_RELU] = TRI_U_relu,
-                                          [TRI_E_SIGMOID] = TRI_U_sigmoid,
-                                          [TRI_E_TANH] = TRI_U_tanh };
-    tri_epilogue e = s->p->epilogue;
-    if (!bias && e == TRI_E_IDENTITY) return;
-    for (int64_t i = 0; i < rows; i++, c += c_row * (int64_t)s->size) {
-        if (s->p->dtype == TR_F32) {
-            float *y = (float *)(void *)c;
-            if (bias)
-                s->table->f32.binary[TRI_B_add](cols, y, y, (const float *)(const void *)bias);
-            if (e != TRI_E_IDENTITY) s->table->f32.unary[unary[e]](cols, y, y, NULL);
-        } else {
-            double *y = (double *)(void *)c;
-            if (bias)
-                s->table->f64.binary[TRI_B_add](cols, y, y, (const double *)(const void *)bias);
-            if (e != TRI_E_IDENTITY) s->table->f64.unary[unary[e]](cols, y, y, NULL);
-        }
-    }
-}
-
-static void block(const plan *s, int64_t rows, int64_t cols, int64_t k, const void *a,
-                  int64_t a_row, int64_t a_k, const void *b, int64_t b_k, void *c, int64_t c_row,
-                  bool accumulate)
-{
-    if (s->p->dtype == TR_F32)
-        s->table->f32.gemm((int)rows, (int)cols, k, a, a_row, a_k, b, b_k, c, c_row, accumulate);
-    else
-        s->table->f64.gemm((int)rows, (int)cols, k, a, a_row, a_k, b, b_k, c, c_row, accumulate);
-}
 
 /* A rectangle of the result, and the part of k that goes into it. */
 typedef struct task {
@@ -246,27 +265,26 @@ static void multiply_tile(const plan *s, const task *t, int64_t i, int64_t k0, i
 {
     _Alignas(64) char tile[TILE_BYTES];
     const tri_product *q = &t->q;
-    int64_t size = (int64_t)s->size, rows = least(s->height, q->m - i);
+    int64_t size = (int64_t)s->size, rows = least(s->height, q->m - i), a_row = 1;
     const char *a = tile;
-    int64_t a_row = 1, a_k = rows;
     if (s->a_in_place) {
         a_row = q->a.outer;
-        a_k = q->a.inner;
-        a = (const char *)q->a.data + (i * a_row + k0 * a_k) * size;
+        a = (const char *)q->a.data + (i * a_row + k0 * q->a.inner) * size;
     } else {
-        (q->a.pack ? q->a.pack : tri_pack_dense)(&q->a, i, rows, k0, k1, rows, tile);
+        tri_pack(&q->a, i, rows, k0, k1, s->height, tile);
     }
     for (int64_t panel = t->panel0; panel < t->panel1; panel++) {
-        int64_t j = panel * s->width, b_k = s->width;
-        const char *b;
-        if (panel < s->direct) {
-            b_k = q->b.inner;
-            b = (const char *)q->b.data + (j + k0 * b_k) * size;
-        } else {
-            b = s->b ? packed_panel(s, t->batch, panel) + k0 * b_k * size : NULL;
-        }
-        block(s, rows, least(s->width, q->n - j), k1 - k0, a, a_row, a_k, b, b_k,
-              (char *)q->c + (i * q->c_row + j) * size, q->c_row, k0 > t->k0);
+        int64_t j = panel * s->width, cols = least(s->width, q->n - j);
+        bool direct = panel < s->direct;
+        const int64_t *b_at = direct ? s->direct_at : s->packed_at;
+        const char *b = NULL;
+        if (direct)
+            b = (const char *)q->b.data + (j + k0 * q->b.inner) * size;
+        else if (k1 > k0)
+            b = packed_panel(s, t->batch, panel) + k0 * s->width * size;
+        void *c = (char *)q->c + (i * q->c_row + j) * size;
+        tri_multiply(&s->block, rows, cols, k1 - k0, a, a_row, s->a_at, b, b_at, c, q->c_row,
+                     k0 > t->k0);
     }
 }
 
@@ -284,8 +302,9 @@ static void multiply_body(void *context, int64_t begin, int64_t end)
                 int64_t i = tile * s->height;
                 multiply_tile(s, &t, i, k0, k1);
                 if (k1 == t.k1 && t.finish)
-                    finish(s, (char *)t.q.c + (i * t.q.c_row + j) * size, t.q.c_row,
-                           least(s->height, s->p->m - i), cols, bias);
+                    tri_finish(&s->block, s->p->epilogue, bias,
+                               (char *)t.q.c + (i * t.q.c_row + j) * size, t.q.c_row,
+                               least(s->height, s->p->m - i), cols);
             }
             k0 = k1;
         } while (k0 < t.k1);
@@ -304,20 +323,30 @@ static void combine_body(void *context, int64_t begin, int64_t end)
         memcpy(c, s->parts + row * row_bytes, (size_t)row_bytes);
         for (int64_t piece = 1; piece < s->pieces; piece++) {
             const void *x = s->parts + (piece * s->batches * p->m + row) * row_bytes;
-            if (p->dtype == TR_F32)
-                s->table->f32.binary[TRI_B_add](n, (float *)(void *)c, (float *)(void *)c, x);
-            else
-                s->table->f64.binary[TRI_B_add](n, (double *)(void *)c, (double *)(void *)c, x);
+            add_row(&s->block, c, x, n);
         }
-        finish(s, c, p->c_row, 1, n, q.bias);
+        tri_finish(&s->block, p->epilogue, q.bias, c, p->c_row, 1, n);
     }
+}
+
+static tr_status make_offsets(plan *s)
+{
+    s->a_at = tri_scratch((size_t)s->depth * 3 * sizeof(int64_t));
+    if (!s->a_at) return tr_status_get();
+    s->packed_at = s->a_at + s->depth;
+    s->direct_at = s->packed_at + s->depth;
+    for (int64_t k = 0; k < s->depth; k++) {
+        s->a_at[k] = k * (s->a_in_place ? s->p->a.inner : s->height);
+        s->packed_at[k] = k * s->width;
+        s->direct_at[k] = k * s->p->b.inner;
+    }
+    return TR_OK;
 }
 
 static tr_status run(plan *s)
 {
     const tri_product *p = s->p;
-    tr_status status = pack_b(s);
-    if (status != TR_OK) return status;
+    if (make_offsets(s) != TR_OK || pack_b(s) != TR_OK) return tr_status_get();
     if (s->pieces > 1) {
         s->parts = tri_scratch((size_t)(s->pieces * s->batches * p->m * p->n) * s->size);
         if (!s->parts) return tr_status_get();
@@ -375,8 +404,8 @@ static tr_status matmul(tr_tensor *y, const tr_tensor *a, const tr_tensor *b, co
                       .c = y->data,
                       .c_row = y->shape[column],
                       .epilogue = epilogue };
-    p.a = (tri_operand){ a->data, size, a->stride[row], a->stride[column], NULL, NULL };
-    p.b = (tri_operand){ b->data, size, b->stride[column], b->stride[row], NULL, NULL };
+    p.a = (tri_operand){ a->data, size, a->stride[row], a->stride[column] };
+    p.b = (tri_operand){ b->data, size, b->stride[column], b->stride[row] };
     if (bias) {
         bias = tri_contiguous(bias);
         if (!bias) return tr_status_get();

@@ -1,29 +1,21 @@
-/* gemm.h: the blocked matrix product behind tri_matmul and the convolutions. Not installed.
+/* gemm.h: the blocked matrix product behind tri_matmul, and its packing. Not installed.
  *
  * A product c = a b sees each factor as an "operand": a matrix whose outer index counts rows of a
- * (or columns of b) and whose inner index is the summed one, k. A dense operand is a pointer and
- * two strides, so a transposed matrix costs nothing; an implicit one (image patches) is a function
- * that writes any rectangle of it in packed form, so that the matrix never exists as a whole. Read
- * next: gemm.c (blocking, threads), gemm_pack.c (packing), conv.c (implicit operands).        */
+ * (or columns of b) and whose inner index is the summed one, k. It is a pointer and two strides, so
+ * that a transposed matrix costs nothing. Read next: gemm.c (blocking, threads), gemm_pack.c
+ * (packing).                                    */
 #ifndef TENREC_GEMM_H
 #define TENREC_GEMM_H
 
 #include "tensor/core.h"
-#include "tensor/compute.h"
+#include "tensor/kernels.h"
 
-typedef struct tri_operand tri_operand;
-
-/* Writes elements (o, k), o0 <= o < o0 + count, k0 <= k < k1, to out[(k - k0) width + o - o0]. */
-typedef void (*tri_pack)(const tri_operand *x, int64_t o0, int64_t count, int64_t k0, int64_t k1,
-                         int64_t width, void *out);
-
-struct tri_operand {
+/* Element (outer o, inner k) lies at data + o outer + k inner, in elements. */
+typedef struct tri_operand {
     const void *data;
-    size_t size;          /* bytes of an element: 4 or 8 */
-    int64_t outer, inner; /* strides in elements, of a dense operand */
-    tri_pack pack;        /* NULL: dense */
-    const void *context;  /* for pack */
-};
+    size_t size; /* bytes of an element: 4 or 8 */
+    int64_t outer, inner;
+} tri_operand;
 
 /* One axis over which products are repeated: a stack of matrices, the groups of a convolution. */
 typedef struct tri_batch_axis {
@@ -45,19 +37,35 @@ typedef struct tri_product {
 /* Computes c; same bits on any number of threads. Fails only for want of scratch memory. */
 tr_status tri_gemm(const tri_product *p);
 
-/* The packer of dense operands. */
-void tri_pack_dense(const tri_operand *x, int64_t o0, int64_t count, int64_t k0, int64_t k1,
-                    int64_t width, void *out);
+/* Writes elements (o, k), o0 <= o < o0 + count, k0 <= k < k1, to out[(k - k0) width + o - o0]. */
+void tri_pack(const tri_operand *x, int64_t o0, int64_t count, int64_t k0, int64_t k1,
+              int64_t width, void *out);
 
-/* out[k width + i] = rows[i][k] for i < count, k < length: the transposition inside packing, from
- * rows that lie anywhere. */
-void tri_pack_rows(size_t size, int64_t count, const char *const *rows, int64_t length,
-                   int64_t width, void *out);
+/* The register block of a type, from the kernel table in use. */
+typedef struct tri_block {
+    const tri_kernels *table;
+    tr_dtype dtype;
+    int64_t size;       /* bytes of an element */
+    int64_t rows, cols; /* the most it takes */
+} tri_block;
 
-/* Copies a short run; both sides are readable and writable for exactly `bytes`. */
-void tri_copy_run(char *out, const char *in, int64_t bytes);
+tri_block tri_block_of(tr_dtype dtype);
 
-/* The most rows that tri_pack_rows takes at a time: no register block is wider. */
+/* The kernel `gemm` (kernels.h) of the block's type. */
+void tri_multiply(const tri_block *block, int64_t rows, int64_t cols, int64_t k, const void *a,
+                  int64_t a_row, const int64_t *a_at, const void *b, const int64_t *b_at, void *c,
+                  int64_t c_row, bool accumulate);
+
+/* c = epilogue(c + bias) on a rectangle of c; bias may be NULL. */
+void tri_finish(const tri_block *block, tri_epilogue epilogue, const void *bias, void *c,
+                int64_t c_row, int64_t rows, int64_t cols);
+
+/* Whole-number helpers of the blocking: a / b rounded up, and the size of equal parts of `total` of
+ * at most `limit` each. */
+int64_t tri_ceil_div(int64_t a, int64_t b);
+int64_t tri_even_part(int64_t total, int64_t limit);
+
+/* The most rows that tri_pack takes at a time: no register block is wider. */
 enum { TRI_PACK_MAX = 64 };
 
 #endif

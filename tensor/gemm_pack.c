@@ -11,7 +11,8 @@
 typedef uint32_t word4 __attribute__((vector_size(16)));
 typedef uint64_t word2 __attribute__((vector_size(16)));
 
-void tri_copy_run(char *out, const char *in, int64_t bytes)
+/* Copies a short run. */
+static inline void copy_run(char *out, const char *in, int64_t bytes)
 {
     int64_t i = 0;
     for (; i + 16 <= bytes; i += 16) memcpy(out + i, in + i, 16);
@@ -64,8 +65,9 @@ static void spread(size_t size, const char *row, int64_t from, int64_t to, char 
         for (int64_t k = from; k < to; k++) memcpy(out + k * step, row + k * 8, 8);
 }
 
-void tri_pack_rows(size_t size, int64_t count, const char *const *rows, int64_t length,
-                   int64_t width, void *out)
+/* out[k width + i] = rows[i][k] for i < count, k < length. */
+static void pack_rows(size_t size, int64_t count, const char *const *rows, int64_t length,
+                      int64_t width, void *out)
 {
     char *to = out;
     int64_t step = width * (int64_t)size, side = 16 / (int64_t)size, i = 0;
@@ -91,22 +93,22 @@ static void pack_scattered(const tri_operand *x, const char *from, int64_t count
     int64_t size = (int64_t)x->size;
     for (int64_t k = 0; k < length; k++)
         for (int64_t i = 0; i < count; i++)
-            tri_copy_run(out + (k * width + i) * size, from + (k * x->inner + i * x->outer) * size,
-                         size);
+            copy_run(out + (k * width + i) * size, from + (k * x->inner + i * x->outer) * size,
+                     size);
 }
 
-void tri_pack_dense(const tri_operand *x, int64_t o0, int64_t count, int64_t k0, int64_t k1,
-                    int64_t width, void *out)
+void tri_pack(const tri_operand *x, int64_t o0, int64_t count, int64_t k0, int64_t k1,
+              int64_t width, void *out)
 {
     int64_t size = (int64_t)x->size, length = k1 - k0;
     const char *from = (const char *)x->data + (o0 * x->outer + k0 * x->inner) * size;
     if (x->outer == 1) {
         for (int64_t k = 0; k < length; k++)
-            tri_copy_run((char *)out + k * width * size, from + k * x->inner * size, count * size);
+            copy_run((char *)out + k * width * size, from + k * x->inner * size, count * size);
     } else if (x->inner == 1) {
         const char *rows[TRI_PACK_MAX];
         for (int64_t i = 0; i < count; i++) rows[i] = from + i * x->outer * size;
-        tri_pack_rows(x->size, count, rows, length, width, out);
+        pack_rows(x->size, count, rows, length, width, out);
     } else {
         pack_scattered(x, from, count, length, width, out);
     }

@@ -246,13 +246,23 @@ tr_status tri_pool_gather(tr_tensor *y, const tr_tensor *x, const tr_tensor *ind
 /* --- Average
  * -------------------------------------------------------------------------------------- */
 
+/* Cells along an axis of window i that lie in the image or its padding: all, but for a last window
+ * that reaches past them (ceil mode). */
+static int64_t padded_cells(const tri_pool *p, int axis, int64_t i, int64_t image)
+{
+    const int64_t room = image + p->pad[axis][0] + p->pad[axis][1] - i * p->stride[axis];
+    const int64_t cells = (room - 1) / p->dilation[axis] + 1;
+    return cells < p->window[axis] ? cells : p->window[axis];
+}
+
 /* What the sum over the window of output pixel (i, j) is divided by; its elements inside the image.
  */
 static int64_t divisor(const job *s, int64_t i, int64_t j, int64_t rows[2], int64_t cols[2])
 {
     inside(s->pool, 0, i, s->x.h, &rows[0], &rows[1]);
     inside(s->pool, 1, j, s->x.w, &cols[0], &cols[1]);
-    if (s->pool->count_padding) return s->pool->window[0] * s->pool->window[1];
+    if (s->pool->count_padding)
+        return padded_cells(s->pool, 0, i, s->x.h) * padded_cells(s->pool, 1, j, s->x.w);
     const int64_t count = (rows[1] - rows[0]) * (cols[1] - cols[0]);
     return count > 0 ? count : 1;
 }

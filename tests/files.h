@@ -46,13 +46,8 @@ static inline const char *real_data(const char *name)
 {
     static char folder[1024];
     const char *root = getenv("TENREC_TEST_DATA");
-    if (root)
-        snprintf(folder, sizeof folder, "%s/%s", root, name);
-    else {
-        const char *slash = strrchr(__FILE__, '/');
-        int n = slash ? (int)(slash - __FILE__) : 0;
-        snprintf(folder, sizeof folder, "%.*s/../../shared/data/%s", n, __FILE__, name);
-    }
+    snprintf(folder, sizeof folder, "%s/%s", root ? root : TENREC_SOURCE_DIR "/../shared/data",
+             name);
     if (access(folder, R_OK) == 0) return folder;
     printf("skipped: no real data in %s (set TENREC_TEST_DATA)\n", folder);
     return NULL;

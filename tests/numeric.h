@@ -94,8 +94,22 @@ static inline void expect_equal(const tr_tensor *got, const tr_tensor *expected,
     ck_assert(tr_same_shape(got, expected));
     for (int64_t i = 0; i < tr_numel(got); i++) {
         double a = get(got, i), b = get(expected, i);
-        ck_assert_msg(a == b || (a != a && b != b), "%s, case %d, %s, %d threads: [%ld] %g, not %g",
-                      what, number, tr_isa(), tr_threads(), (long)i, a, b);
+        if (a == b || (a != a && b != b))
+            continue; /* a check assertion per element would be slow */
+        ck_abort_msg("%s, case %d, %s, %d threads: [%ld] is %g, not %g", what, number, tr_isa(),
+                     tr_threads(), (long)i, a, b);
+    }
+}
+
+/* The same for values that rounding may change: within `tolerance`. */
+static inline void expect_near(const tr_tensor *got, const tr_tensor *expected, double tolerance,
+                               const char *what, int number)
+{
+    ck_assert(tr_same_shape(got, expected));
+    for (int64_t i = 0; i < tr_numel(got); i++) {
+        double a = get(got, i), b = get(expected, i);
+        if (a - b <= tolerance && b - a <= tolerance) continue;
+        ck_abort_msg("%s, case %d, %s: [%ld] is %g, not %g", what, number, tr_isa(), (long)i, a, b);
     }
 }
 

@@ -156,8 +156,7 @@ static void activations(void)
         tr_tensor *expected = tr_empty(dtype, shape), *y = unset(dtype, shape);
         slow_matmul(expected, a, b, bias, e);
         ck_assert_int_eq(tri_matmul(y, a, b, bias, e), TR_OK);
-        for (int64_t i = 0; i < tr_numel(y); i++)
-            ck_assert_double_eq_tol(get(y, i), get(expected, i), dtype == TR_F32 ? 1e-6 : 1e-14);
+        expect_near(y, expected, dtype == TR_F32 ? 1e-6 : 1e-14, "matmul", number);
         tr_scope_pop(scope);
     }
 }

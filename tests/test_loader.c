@@ -22,7 +22,7 @@ static tr_loader *loader_of(tr_loader_options options)
 }
 
 /* The positions of one epoch in the order given; returns how many, and checks each batch. */
-static int64_t epoch_of(tr_loader *loader, tr_split split, int64_t *index, int64_t *batches)
+static int64_t epoch_of(tr_loader *loader, tr_data_split split, int64_t *index, int64_t *batches)
 {
     int64_t n = 0;
     *batches = 0;

@@ -119,7 +119,7 @@ START_TEST(load_errors)
     expect_load_error("P2 2 2 9 1 2 3 10", 17, "x: value 3 of the pixels is above the maximum");
     expect_load_error(
         "P6 99999999999 99999999999 255 ", 31,
-        "x: bad PGM or PPM header: width -1, height -1, maximum -1 (expected 1 to 255)");
+        "x: bad PGM or PPM header: width -1, height -1, maximum 255 (expected 1 to 255)");
     expect_load_error("P6 268435456 268435456 255 ", 27,
                       "x: bad PGM or PPM header: width 268435456, height 268435456, maximum 255 "
                       "(expected 1 to 255)");

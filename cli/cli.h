@@ -1,0 +1,141 @@
+/* cli.h: the command `tenrec`: what its files share.
+ *
+ * main.c holds the table of commands; args.c reads a command line against a command's options and
+ * writes help from the same table; terminal.c knows the terminal. Each other file is a group of
+ * commands. Exit status: 0 success, 1 a run that failed, 2 wrong usage; one line on stderr says
+ * what to do.      */
+#ifndef TENREC_CLI_H
+#define TENREC_CLI_H
+
+#include "tensor/json.h"
+#include "train/train.h"
+
+enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, MAX_GIVEN = 128 };
+
+/* --- Arguments (args.c) --------------------------------------------------------------------------
+ */
+
+typedef enum arg_kind { ARG_FLAG, ARG_TEXT, ARG_INT, ARG_NUMBER } arg_kind;
+
+/* A table of these ends with one whose name is NULL. */
+typedef struct arg_option {
+    const char *name;
+    char letter; /* also "-n"; 0: none */
+    arg_kind kind;
+    const char *value; /* what help calls it: "N" */
+    double least, most;
+    const char *help; /* one line, with the default */
+} arg_option;
+
+struct command;
+
+typedef struct args {
+    const struct command *command;
+    const char *names[MAX_GIVEN]; /* of the options given, in order, and their values */
+    const char *values[MAX_GIVEN];
+    int given;
+    const char *words[MAX_GIVEN]; /* what is no option */
+    int word_count;
+} args;
+
+typedef struct command {
+    const char *name, *words; /* "MODEL", "RUN", "[OP|MODEL]" */
+    const char *help;         /* one line */
+    const arg_option *options;
+    int least_words, most_words;
+    int (*run)(const args *a);
+    void (*more_help)(const args *a); /* written below the options; or NULL */
+} command;
+
+extern const command commands[];
+const command *find_command(const char *name);
+
+/* False after a message on stderr. */
+bool read_args(args *a, const command *c, int count, char *const *words);
+void write_help(const args *a);
+void write_overview(void);
+
+bool has(const args *a, const char *name);
+const char *text_of(const args *a, const char *name,
+                    const char *otherwise); /* the last one given */
+double number_of(const args *a, const char *name, double otherwise);
+int64_t int_of(const args *a, const char *name, int64_t otherwise);
+
+/* --- Ends
+ * ------------------------------------------------------------------------------------------ */
+
+/* Writes one line to stderr, "error: ..."; returns EXIT_USAGE. */
+int usage_error(const args *a, const char *format, ...) TR_PRINTF(2, 3);
+
+/* The library's error as one line; returns EXIT_OK where there is none. While a command sets up,
+ * wrong names and values are wrong usage; later they are a failed run. */
+int end_setup(void);
+int end_run(void);
+
+/* --- Output (terminal.c)
+ * ---------------------------------------------------------------------------- */
+
+bool is_terminal(void);   /* stdout is one */
+bool has_colours(void);   /* and takes colours: NO_COLOR is not set, TERM is not dumb */
+int terminal_width(void); /* in columns; 80 where unknown */
+const char *bold(void);   /* escape codes, or "" */
+const char *faint(void);
+const char *plain(void);
+
+/* "12,345" and "1 min 05 s" into text. */
+const char *show_count(double n, char text[32]);
+const char *show_time(double seconds, char text[32]);
+
+/* Writes the JSON line and a line end to stdout. */
+void print_json(const tri_text *t);
+void add_metrics(tri_text *t, const char *key, const tr_metrics *m); /* "key":{"loss":0.1} */
+
+/* --- Shared by groups (open.c)
+ * -------------------------------------------------------------------- */
+
+/* Options of every command, and of those that read a run. */
+#define ARG_DATA                                                                                   \
+    {                                                                                              \
+        "data", 0, ARG_TEXT, "D", 0, 0,                                                            \
+            "data instead of the run's, such as mnist:DIR (tenrec datasets)"                       \
+    }
+#define ARG_OUT(help)                                                                              \
+    {                                                                                              \
+        "out", 0, ARG_TEXT, "FILE", 0, 0, help                                                     \
+    }
+
+/* The run named by the first word, ready to use; its data too where `data` is set. NULL on error.
+ */
+tr_run *open_run(const args *a, tr_open_mode mode, bool data);
+
+/* The settings that --set gives; NULL on error. */
+tr_settings *make_settings(const args *a, const tr_model_type *type);
+
+/* The options of a model with defaults and ranges, a line each. */
+void write_settings(const tr_option *o);
+
+/* A model of this name with the settings of --set, for images of this size. NULL on error. */
+tr_model *make_model(const args *a, const char *name, tr_shape input, uint64_t seed);
+
+/* --- Commands
+ * ---------------------------------------------------------------------------------------- */
+
+extern const arg_option train_options[], sample_options[], reconstruct_options[], denoise_options[],
+    interpolate_options[], eval_options[], report_options[], summary_options[], check_options[],
+    no_options[];
+
+int run_models(const args *a);
+int run_datasets(const args *a);
+int run_ops(const args *a);
+int run_summary(const args *a);
+int run_check(const args *a);
+int run_train(const args *a);
+void help_train(const args *a);
+int run_eval(const args *a);
+int run_report(const args *a);
+int run_reconstruct(const args *a);
+int run_denoise(const args *a);
+int run_sample(const args *a);
+int run_interpolate(const args *a);
+
+#endif

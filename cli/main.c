@@ -1,0 +1,100 @@
+/* main.c: the table of commands and the way to them.
+ * Read next: args.c (options), train.c (the largest command). */
+#include "cli/cli.h"
+
+#include "tensor/kernels.h"
+
+#include <string.h>
+
+const arg_option no_options[] = { { 0 } };
+
+const command commands[] = {
+    {"models",                                               "", "list the models", no_options, 0, 0, run_models, NULL },
+    { "datasets",                                     "", "list the data that can be trained on", no_options, 0, 0, run_datasets,
+     NULL },
+    { "ops",                                                     "", "list the operations, each with formula and gradient", no_options, 0, 0, run_ops,
+     NULL },
+    { "train",                                            "MODEL | --resume RUN", "train a model, or go on with a training", train_options, 0,
+     1, run_train, help_train },
+    { "eval",                                                     "RUN", "measure the trained model on the test split", eval_options, 1, 1, run_eval,
+     NULL },
+    { "reconstruct",                "RUN", "draw originals above reconstructions", reconstruct_options, 1, 1,
+     run_reconstruct, NULL },
+    { "denoise",                                            "RUN", "draw originals, noisy and restored images", denoise_options, 1, 1,
+     run_denoise, NULL },
+    { "sample",                                                     "RUN", "draw new images", sample_options, 1, 1, run_sample, NULL },
+    { "interpolate",                                                   "RUN", "draw images between pairs of images", interpolate_options, 1, 1,
+     run_interpolate, NULL },
+    { "report",                                                 "RUN", "write RUN/report.html again", report_options, 1, 1, run_report, NULL },
+    { "summary", "MODEL", "list layers, shapes, parameters and multiply-adds", summary_options, 1,
+     1, run_summary, help_train },
+    { "check",                                                     "[OP|MODEL]...", "compare gradients with finite differences", check_options, 0, 100,
+     run_check, NULL },
+    { 0                                              },
+};
+
+const command *find_command(const char *name)
+{
+    for (const command *c = commands; c->name != NULL; c++)
+        if (strcmp(c->name, name) == 0) return c;
+    return NULL;
+}
+
+static int show_version(void)
+{
+    printf("tenrec %s (%s)\n", tr_version(), tr_isa());
+    return EXIT_OK;
+}
+
+static int show_help(int count, char *const *words)
+{
+    if (count == 0) {
+        write_overview();
+        return EXIT_OK;
+    }
+    args a = { .command = find_command(words[0]) };
+    if (a.command == NULL)
+        return usage_error(NULL, "there is no command %s; tenrec help lists them", words[0]);
+    if (count > 1) a.words[a.word_count++] = words[1];
+    write_help(&a);
+    return EXIT_OK;
+}
+
+static int run_command(const command *c, int count, char *const *words)
+{
+    args a;
+    if (!read_args(&a, c, count, words)) return EXIT_USAGE;
+    if (has(&a, "help")) {
+        write_help(&a);
+        return EXIT_OK;
+    }
+    if (a.word_count < c->least_words)
+        return usage_error(&a, "%s is missing; usage: tenrec %s %s", c->words, c->name, c->words);
+    if (has(&a, "threads")) tr_set_threads((int)int_of(&a, "threads", 1));
+    return c->run(&a);
+}
+
+int main(int count, char **words)
+{
+    if (tri_isa_environment_error() != NULL)
+        return usage_error(NULL, "%s", tri_isa_environment_error());
+    if (count < 2) {
+        write_overview();
+        return EXIT_USAGE;
+    }
+    int status;
+    if (strcmp(words[1], "--version") == 0)
+        status = show_version();
+    else if (strcmp(words[1], "help") == 0 || strcmp(words[1], "--help") == 0 ||
+             strcmp(words[1], "-h") == 0)
+        status = show_help(count - 2, words + 2);
+    else if (find_command(words[1]) != NULL)
+        status = run_command(find_command(words[1]), count - 2, words + 2);
+    else
+        status = usage_error(NULL, "there is no command %s; tenrec help lists them", words[1]);
+    if (status == EXIT_OK && (fflush(stdout) != 0 || ferror(stdout))) {
+        fprintf(stderr, "error: cannot write to stdout\n");
+        status = EXIT_FAILED;
+    }
+    return status;
+}

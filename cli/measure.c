@@ -1,0 +1,95 @@
+/* measure.c: `eval` and `report`: how good a trained model is. */
+#include "cli/cli.h"
+
+#include <math.h>
+#include <string.h>
+
+const arg_option eval_options[] = {
+    ARG_DATA,
+    {"limit",  0, ARG_INT, "N", 1, 1e12, "measure on the first N images only [all]" },
+    { "seed", 0, ARG_INT, "N", 0, 0x1p53, "of the model's own noise [the run's]" },
+    { 0      },
+};
+
+/* Mean squared error of reconstructions per pixel, over the first `count` images of the test split.
+ */
+static double reconstruction_error(const tr_run *run, int64_t count)
+{
+    enum { BATCH = 200 };
+    double sum = 0;
+    const bool recording = tr_set_recording(false);
+    for (int64_t i = 0; i < count && tr_status_get() == TR_OK; i += BATCH) {
+        const int64_t n = i + BATCH < count ? BATCH : count - i;
+        tr_scope *scope = tr_scope_push();
+        tr_tensor *x = tr_dataset_images(run->dataset, TR_TEST, i, i + n);
+        tr_tensor *y = tr_model_reconstruct(run->model, x);
+        if (y != NULL) sum += (double)n * tr_item(tr_mse(y, x, TR_MEAN));
+        tr_scope_pop(scope);
+    }
+    tr_set_recording(recording);
+    return sum / (double)count;
+}
+
+int run_eval(const args *a)
+{
+    tr_run *run = open_run(a, TR_OPEN_WEIGHTS, true);
+    if (run == NULL) return end_setup();
+    tr_metrics metrics;
+    int64_t count = run->dataset->count[TR_TEST];
+    if (int_of(a, "limit", count) < count) count = int_of(a, "limit", count);
+    if (count == 0) tr_fail(TR_ERR_VALUE, "%s has no test split", run->dataset->spec);
+    tr_evaluate(
+        run->model, run->dataset,
+        &(tr_evaluate_options){ .split = TR_TEST,
+                                .batch = run->options.batch,
+                                .limit = count,
+                                .seed = (uint64_t)int_of(a, "seed", (int64_t)run->options.seed) },
+        &metrics);
+    const double mse = reconstruction_error(run, count);
+    if (tr_status_get() != TR_OK) return end_run();
+    const double psnr = -10 * log10(mse);
+    if (has(a, "json")) {
+        tri_text t = { 0 };
+        tri_text_add(&t, "{\"event\":\"eval\",\"model\":");
+        tri_text_string(&t, run->model->type->name);
+        tri_text_add(&t, ",\"data\":");
+        tri_text_string(&t, run->dataset->spec);
+        tri_text_add(&t, ",\"images\":%lld,", (long long)count);
+        add_metrics(&t, "test", &metrics);
+        tri_text_add(&t, ",\"reconstruction_mse\":");
+        tri_text_number(&t, mse);
+        tri_text_add(&t, ",\"reconstruction_psnr\":");
+        tri_text_number(&t, psnr);
+        tri_text_add(&t, "}");
+        print_json(&t);
+    } else if (!has(a, "quiet")) {
+        printf("%s on %lld test images of %s\n", run->model->type->name, (long long)count,
+               run->dataset->name);
+        for (int i = 0; i < metrics.count; i++)
+            printf("  %-22s %-12.6g %s\n", metrics.name[i], metrics.value[i],
+                   tr_unit_name(run->model->type->unit));
+        printf("  %-22s %-12.6g average per pixel\n", "reconstruction MSE", mse);
+        printf("  %-22s %-12.2f dB\n", "reconstruction PSNR", psnr);
+    }
+    return EXIT_OK;
+}
+
+const arg_option report_options[] = { ARG_DATA, { 0 } };
+
+int run_report(const args *a)
+{
+    tr_run *run = open_run(a, TR_OPEN_HISTORY, true);
+    if (run == NULL) return end_setup();
+    tr_run_report(run);
+    if (tr_status_get() != TR_OK) return end_run();
+    if (has(a, "json")) {
+        tri_text t = { 0 };
+        tri_text_add(&t, "{\"event\":\"report\",\"out\":");
+        tri_text_string(&t, run->dir);
+        tri_text_add(&t, "}");
+        print_json(&t);
+    } else if (!has(a, "quiet")) {
+        printf("%s/report.html\n", run->dir);
+    }
+    return EXIT_OK;
+}

@@ -1,0 +1,131 @@
+/* common.c: networks and losses that the models are composed of. Nothing here is a model. */
+#include "models/zoo.h"
+
+tr_module *tri_mlp(int64_t in, const int64_t *hidden, int count, int64_t out, tr_activation act,
+                   tr_activation last)
+{
+    tr_module *net = tr_nn_sequence(NULL, 0);
+    for (int i = 0; i < count; i++) {
+        tr_nn_append(net, tr_nn_linear(in, hidden[i], act));
+        in = hidden[i];
+    }
+    tr_nn_append(net, tr_nn_linear(in, out, last));
+    return tri_failed() ? NULL : net;
+}
+
+tr_module *tri_mlp_mirror(int64_t in, const int64_t *hidden, int count, int64_t out, tr_activation act,
+                          tr_activation last)
+{
+    int64_t reversed[TR_MAX_SIZES];
+    for (int i = 0; i < count; i++) reversed[i] = hidden[count - 1 - i];
+    return tri_mlp(in, reversed, count, out, act, last);
+}
+
+/* A holder of parts: the model's file says in which order they are applied. */
+static tr_tensor *parts_forward(tr_module *m, tr_tensor *x)
+{
+    for (tr_module *part = m->first_child; part != NULL; part = part->next) x = tr_forward(part, x);
+    return x;
+}
+
+static const tr_module_type parts_type = { .name = "model", .forward = parts_forward };
+
+tr_module *tri_parts(void)
+{
+    return tr_module_new(&parts_type, 0);
+}
+
+tr_status tri_autoencoder(tr_model *m, tr_module *encoder, tr_module *decoder)
+{
+    m->net = tri_parts();
+    tr_module_add(m->net, "encoder", encoder);
+    tr_module_add(m->net, "decoder", decoder);
+    return tr_status_get();
+}
+
+tr_tensor *tri_rows(tr_tensor *x)
+{
+    return tr_flatten(x, 1);
+}
+
+tr_tensor *tri_pictures(const tr_model *m, tr_tensor *rows)
+{
+    return tr_reshape(rows, TR_SHAPE(tr_dim(rows, 0), m->input.dim[0], m->input.dim[1], m->input.dim[2]));
+}
+
+tr_tensor *tri_encode(tr_model *m, tr_tensor *x)
+{
+    return tr_forward(m->net->first_child, x);
+}
+
+tr_tensor *tri_decode(tr_model *m, tr_tensor *z)
+{
+    tr_module *decoder = m->net->first_child;
+    while (decoder->next != NULL) decoder = decoder->next;
+    return tr_forward(decoder, z);
+}
+
+tr_tensor *tri_reconstruction_loss(tri_distance kind, tr_activation output, tr_tensor *raw,
+                                   tr_tensor *target, tr_loss_unit unit)
+{
+    const tr_reduction reduction = unit == TR_PER_PIXEL ? TR_MEAN : TR_SUM;
+    tr_tensor         *distance = kind == TRI_BCE ? tr_bce_with_logits(raw, target, reduction)
+                                                  : tr_mse(tr_activate(raw, output), target, reduction);
+    const int64_t n = tr_dim(target, 0);
+    return unit == TR_PER_PIXEL || n == 0 ? distance : tr_scale(distance, 1 / (double)n);
+}
+
+tr_activation tri_activation_setting(const tr_model *m, const char *name)
+{
+    tr_activation act = TR_IDENTITY;
+    tr_activation_find(tr_settings_text(m->settings, name), &act);
+    return act;
+}
+
+tr_tensor *tri_add_term(tr_terms *terms, const char *name, tr_tensor *value)
+{
+    terms->name[terms->count] = name;
+    terms->value[terms->count++] = value;
+    return value;
+}
+
+/* --- Plain autoencoders ---------------------------------------------------------------------------------- */
+
+tr_status tri_plain_build(tr_model *m, tr_module *encoder, tr_module *decoder, tr_activation output)
+{
+    tri_plain *p = tr_scope_alloc(sizeof *p);
+    if (p == NULL) return tr_status_get();
+    m->self = p;
+    p->distance = tr_settings_is(m->settings, "loss", "bce") ? TRI_BCE : TRI_MSE;
+    p->output = output;
+    return tri_autoencoder(m, encoder, decoder);
+}
+
+tr_terms tri_plain_loss(tr_model *m, tr_tensor *input, tr_tensor *target)
+{
+    const tri_plain *p = m->self;
+    tr_tensor       *raw = tri_decode(m, tri_encode(m, input));
+    tr_terms         terms = { 0 };
+    terms.loss = tri_add_term(&terms, "reconstruction",
+                              tri_reconstruction_loss(p->distance, p->output, raw, target, m->type->unit));
+    return terms;
+}
+
+tr_terms tri_rows_loss(tr_model *m, tr_tensor *x, tr_tensor *labels, tr_rng *rng)
+{
+    (void)labels;
+    (void)rng;
+    tr_tensor *rows = tri_rows(x);
+    return tri_plain_loss(m, rows, rows);
+}
+
+tr_tensor *tri_rows_encode(tr_model *m, tr_tensor *x)
+{
+    return tri_encode(m, tri_rows(x));
+}
+
+tr_tensor *tri_rows_decode(tr_model *m, tr_tensor *z)
+{
+    const tri_plain *p = m->self;
+    return tr_clamp(tri_pictures(m, tr_activate(tri_decode(m, z), p->output)), 0, 1);
+}

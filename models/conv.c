@@ -1,0 +1,67 @@
+/* conv.c: a convolutional autoencoder. Each layer sees a neighbourhood, the same everywhere:
+ *
+ *     encoder  conv 3x3 x32, max-pool 2, conv x64, max-pool 2, conv x128      28x28x1 -> 7x7x128
+ *     decoder  conv x64, upsample 2, conv x32, upsample 2, conv x1, sigmoid   7x7x128 -> 28x28x1
+ *
+ * 'same' padding and ReLU throughout, binary cross-entropy, as in the source material. The code is
+ * larger than the picture: it is the structure that limits it, not the size.                        */
+#include "models/zoo.h"
+
+static const tr_option options[] = {
+    { "channels", TR_OPTION_SIZES, "32,64,128", 1, 4096, NULL,
+      "channels of the encoder's convolutions; each but the last halves the picture" },
+    TRI_OPTION_LOSS("bce"),
+    { 0 },
+};
+
+static tr_module *conv(int64_t in, int64_t out, tr_activation act)
+{
+    return tr_nn_conv2d(in, out, 3, act, NULL);
+}
+
+static tr_status build(tr_model *m)
+{
+    int64_t   channels[TR_MAX_SIZES];
+    const int count = tr_settings_sizes(m->settings, "channels", channels);
+    if (count < 1 || count > 12)
+        return tr_fail(TR_ERR_VALUE, "option channels: %d sizes; 1 .. 12 are needed", count);
+    const int64_t factor = (int64_t)1 << (count - 1), h = m->input.dim[0], w = m->input.dim[1];
+    if (h % factor != 0 || w % factor != 0)
+        return tr_fail(TR_ERR_SHAPE,
+                       "conv: pictures of %lld x %lld cannot be halved %d times; the sides must be "
+                       "divisible by %lld",
+                       (long long)h, (long long)w, count - 1, (long long)factor);
+    tr_module *encoder = tr_nn_sequence(NULL, 0), *decoder = tr_nn_sequence(NULL, 0);
+    for (int i = 0; i < count; i++) {
+        if (i > 0) tr_nn_append(encoder, tr_nn_max_pool2d(2));
+        tr_nn_append(encoder, conv(i > 0 ? channels[i - 1] : m->input.dim[2], channels[i], TR_RELU));
+    }
+    for (int i = count - 1; i > 0; i--) {
+        tr_nn_append(decoder, conv(channels[i], channels[i - 1], TR_RELU));
+        tr_nn_append(decoder, tr_nn_upsample(2));
+    }
+    tr_nn_append(decoder, conv(channels[0], m->input.dim[2], TR_IDENTITY));
+    return tri_plain_build(m, encoder, decoder, TR_SIGMOID);
+}
+
+static tr_terms loss(tr_model *m, tr_tensor *x, tr_tensor *labels, tr_rng *rng)
+{
+    (void)labels;
+    (void)rng;
+    return tri_plain_loss(m, x, x);
+}
+
+static tr_tensor *decode(tr_model *m, tr_tensor *z)
+{
+    return tr_sigmoid(tri_decode(m, z));
+}
+
+const tr_model_type tri_model_conv = {
+    .name = "conv",
+    .summary = "convolutions and max-pooling down, upsampling and convolutions up",
+    .source = "lecture notes, convolutional autoencoder; Masci et al. 2011",
+    .unit = TR_PER_PIXEL,
+    .options = options,
+    .batch = 256, .epochs = 20, .lr = 1e-3,
+    .build = build, .loss = loss, .encode = tri_encode, .decode = decode,
+};

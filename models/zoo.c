@@ -1,0 +1,111 @@
+/* zoo.c: the list of models, and the checked entrances to what a model can do. */
+#include "models/zoo.h"
+
+#include <string.h>
+
+static const tr_model_type *const types[] = {
+    &tri_model_undercomplete, &tri_model_deep, &tri_model_denoising, &tri_model_conv, &tri_model_vae,
+};
+
+const tr_model_type *const *tr_model_types(int *count)
+{
+    *count = (int)(sizeof types / sizeof types[0]);
+    return types;
+}
+
+const tr_model_type *tr_model_find(const char *name)
+{
+    if (tri_failed()) return NULL;
+    int    count;
+    char   known[360] = "";
+    size_t used = 0;
+    tr_model_types(&count);
+    for (int i = 0; i < count; i++) {
+        if (strcmp(types[i]->name, name) == 0) return types[i];
+        if (used < sizeof known)
+            used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", i > 0 ? ", " : "",
+                                     types[i]->name);
+    }
+    tr_fail(TR_ERR_VALUE, "unknown model \"%s\"; there are %s", name, known);
+    return NULL;
+}
+
+tr_model *tr_model_new(const tr_model_type *type, tr_settings *settings, tr_shape input, uint64_t seed)
+{
+    if (tri_failed() || type == NULL) return NULL;
+    if (input.rank != 3 || tri_shape_numel(input) < 1 || !tri_check_shape(input, type->name)) {
+        char text[200];
+        tr_fail(TR_ERR_SHAPE, "%s: pictures must be [height, width, channels]; got %s", type->name,
+                tri_describe_shape(input, text, sizeof text));
+        return NULL;
+    }
+    tr_model *m = tr_scope_alloc(sizeof *m);
+    if (m == NULL) return NULL;
+    m->type = type;
+    m->settings = settings != NULL ? settings : tr_settings_new(type->options);
+    m->input = input;
+    m->pixels = tri_shape_numel(input);
+    if (m->settings == NULL || type->build(m) != TR_OK) return NULL;
+    return tr_module_init(m->net, seed) == TR_OK ? m : NULL;
+}
+
+/* --- Entrances ------------------------------------------------------------------------------------------- */
+
+static bool check_pictures(const tr_model *m, const tr_tensor *x)
+{
+    if (tri_failed()) return false;
+    if (m == NULL) {
+        tr_fail(TR_ERR_VALUE, "the model is NULL");
+        return false;
+    }
+    if (!tri_check_alive(x, m->type->name)) return false;
+    tr_shape one = tr_shape_of(x);
+    for (int i = 0; i + 1 < one.rank; i++) one.dim[i] = one.dim[i + 1];
+    one.rank--;
+    if (x->rank == 4 && tri_shape_equal(one, m->input)) return true;
+    char text[240], expected[200];
+    tr_fail(TR_ERR_SHAPE, "%s: built for pictures %s, got a batch %s", m->type->name,
+            tri_describe_shape(m->input, expected, sizeof expected), tr_describe(x, text, sizeof text));
+    return false;
+}
+
+tr_terms tr_model_loss(tr_model *m, tr_tensor *x, tr_tensor *labels, tr_rng *rng)
+{
+    tr_terms none = { 0 };
+    return check_pictures(m, x) ? m->type->loss(m, x, labels, rng) : none;
+}
+
+tr_tensor *tr_model_encode(tr_model *m, tr_tensor *x)
+{
+    return check_pictures(m, x) ? m->type->encode(m, x) : NULL;
+}
+
+tr_tensor *tr_model_decode(tr_model *m, tr_tensor *z)
+{
+    return tri_failed() || m == NULL ? NULL : m->type->decode(m, z);
+}
+
+tr_tensor *tr_model_reconstruct(tr_model *m, tr_tensor *x)
+{
+    return tr_model_decode(m, tr_model_encode(m, x));
+}
+
+tr_tensor *tr_model_corrupt(tr_model *m, tr_tensor *x, tr_rng *rng)
+{
+    if (!check_pictures(m, x)) return NULL;
+    if (m->type->corrupt != NULL) return m->type->corrupt(m, x, rng);
+    tr_fail(TR_ERR_STATE, "%s: the model adds no noise of its own; denoising does", m->type->name);
+    return NULL;
+}
+
+tr_tensor *tr_model_sample(tr_model *m, int64_t count, tr_rng *rng)
+{
+    if (tri_failed() || m == NULL) return NULL;
+    if (count < 1) {
+        tr_fail(TR_ERR_VALUE, "sample: %lld pictures were asked for; at least 1 is needed", (long long)count);
+        return NULL;
+    }
+    if (m->type->sample != NULL) return m->type->sample(m, count, rng);
+    tr_fail(TR_ERR_STATE, "%s: not a generative model; vae is", m->type->name);
+    return NULL;
+}

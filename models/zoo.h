@@ -1,0 +1,64 @@
+/* zoo.h: what model files share: networks, reconstruction losses, terms. Not installed. */
+#ifndef TENREC_ZOO_H
+#define TENREC_ZOO_H
+
+#include "models/models.h"
+#include "tensor/core.h"
+
+extern const tr_model_type tri_model_undercomplete, tri_model_deep, tri_model_denoising, tri_model_conv,
+    tri_model_vae;
+
+/* Linear layers from `in` through `hidden` to `out`: act after each hidden one, last after the last. */
+tr_module *tri_mlp(int64_t in, const int64_t *hidden, int count, int64_t out, tr_activation act,
+                   tr_activation last);
+
+/* The same with the hidden sizes taken in reverse order: a decoder for tri_mlp's encoder. */
+tr_module *tri_mlp_mirror(int64_t in, const int64_t *hidden, int count, int64_t out, tr_activation act,
+                          tr_activation last);
+
+/* A module that only holds parts. */
+tr_module *tri_parts(void);
+
+/* Makes m->net with the two parts; they get the names encoder and decoder. */
+tr_status tri_autoencoder(tr_model *m, tr_module *encoder, tr_module *decoder);
+
+/* Pictures [N, H, W, C] as rows [N, pixels], and back. */
+tr_tensor *tri_rows(tr_tensor *x);
+tr_tensor *tri_pictures(const tr_model *m, tr_tensor *rows);
+
+/* The parts applied in turn; of the decoder, what comes before its output's sigmoid. */
+tr_tensor *tri_encode(tr_model *m, tr_tensor *x);
+tr_tensor *tri_decode(tr_model *m, tr_tensor *z);
+
+/* Distance between the decoder's raw output and the target, both [N, ...]: binary cross-entropy of
+ * sigmoid(raw), or squared error of act(raw). Averaged over everything, or summed over all but N. */
+typedef enum tri_distance { TRI_BCE, TRI_MSE } tri_distance;
+tr_tensor *tri_reconstruction_loss(tri_distance kind, tr_activation output, tr_tensor *raw,
+                                   tr_tensor *target, tr_loss_unit unit);
+
+/* The activation that a setting names; its choices are names of activations. */
+tr_activation tri_activation_setting(const tr_model *m, const char *name);
+
+/* Appends a term to be shown; returns it. */
+tr_tensor *tri_add_term(tr_terms *terms, const char *name, tr_tensor *value);
+
+/* An autoencoder whose loss is the reconstruction alone; kept at m->self. The option "loss" chooses the
+ * distance; output is what turns the decoder's raw result into pixels. */
+typedef struct tri_plain {
+    tri_distance  distance;
+    tr_activation output;
+} tri_plain;
+tr_status tri_plain_build(tr_model *m, tr_module *encoder, tr_module *decoder, tr_activation output);
+tr_terms  tri_plain_loss(tr_model *m, tr_tensor *input, tr_tensor *target);
+
+/* What models of linear layers share: pictures go in as rows. Fit for tr_model_type's members. */
+tr_terms   tri_rows_loss(tr_model *m, tr_tensor *x, tr_tensor *labels, tr_rng *rng);
+tr_tensor *tri_rows_encode(tr_model *m, tr_tensor *x);
+tr_tensor *tri_rows_decode(tr_model *m, tr_tensor *z);
+
+/* Options that several models have, to be written into their lists. */
+#define TRI_OPTION_LOSS(standard_value)                                                            \
+    { "loss", TR_OPTION_CHOICE, standard_value, 0, 0, "bce|mse",                                   \
+      "distance between picture and reconstruction: binary cross-entropy or squared error" }
+
+#endif

@@ -1,0 +1,11 @@
+/* module.h: what the files of nn/ share. Not installed. */
+#ifndef TENREC_MODULE_H
+#define TENREC_MODULE_H
+
+#include "nn/nn.h"
+#include "tensor/core.h"
+
+/* The module after m in a depth-first walk of root's tree; NULL at the end. */
+tr_module *tri_module_next(const tr_module *root, tr_module *m);
+
+#endif

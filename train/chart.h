@@ -1,0 +1,38 @@
+/* chart.h: pictures of numbers as SVG, inline in a page that defines the colours. Not installed.
+ *
+ * Texts and strokes take their colours from the style sheet of report.c (classes), so that a chart
+ * follows the reader's light or dark setting. Charts scale with their column. */
+#ifndef TENREC_CHART_H
+#define TENREC_CHART_H
+
+#include "tensor/core.h"
+
+/* One line: y[i] over x = i + 1; not-finite values leave a gap. */
+typedef struct tri_series {
+    const char *name, *class_name;
+    const double *y;
+} tri_series;
+
+typedef struct tri_chart {
+    const char *title, *x_label, *y_label;
+    tri_series series[2];
+    int series_count;
+    int64_t count;
+} tri_chart;
+
+void tri_chart_write(tri_writer *w, const tri_chart *chart);
+
+/* Points [N, 2] f32 with a class each (i64 [N], or NULL) as a scatter plot with square units. */
+typedef struct tri_scatter {
+    const char *x_label, *y_label, *description;
+    const tr_tensor *points, *labels;
+    int64_t classes;
+    const char *const *class_names; /* NULL: the numbers */
+} tri_scatter;
+
+void tri_scatter_write(tri_writer *w, const tri_scatter *scatter);
+
+/* & < > " as HTML has them. */
+void tri_write_html(tri_writer *w, const char *text);
+
+#endif

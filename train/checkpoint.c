@@ -1,0 +1,163 @@
+/* checkpoint.c: weights and checkpoints, as safetensors files.
+ *
+ * A checkpoint is one file, so it is whole or not there: weights and buffers ("model." before their
+ * names), the optimiser's state ("adam."), and the place in the training: the next batch, the sums
+ * of the epoch so far, the rows of the log ("training."). Random streams need no state of their
+ * own, they are keyed by seed and step. Read next: fit.c. */
+#include "train/run.h"
+
+#include <string.h>
+
+static const char MODEL_PREFIX[] = "model.";
+
+enum { PLACE = 3, METER = 3 + TR_MAX_METRICS, ROW = 4 + 2 * TR_MAX_METRICS };
+
+/* --- Write -------------------------------------------------------------------------------------
+ */
+
+tr_status tri_weights_write(const tr_run *run)
+{
+    if (run->dir == NULL || tri_failed()) return tr_status_get();
+    tr_scope *scope = tr_scope_push();
+    const char *metadata[] = { "format", "tenrec weights 1", "model", run->model->type->name,
+                               NULL };
+    tr_module_save(run->model->net, tri_run_path(run, "model.safetensors"), metadata);
+    tr_scope_pop(scope);
+    return tr_status_get();
+}
+
+static void push_state(tr_named_list *list, const tr_named_list *state)
+{
+    char name[512];
+    for (int64_t i = 0; i < state->count; i++) {
+        snprintf(name, sizeof name, "%s%s", MODEL_PREFIX, state->items[i].name);
+        tr_named_push(list, name, state->items[i].tensor);
+    }
+}
+
+static void push_training(tr_named_list *list, const tr_run *run)
+{
+    const tri_training *t = run->training;
+    const int64_t place[PLACE] = { t->epoch, t->position, run->best_epoch };
+    double meter[METER] = { t->meter.images, t->seconds, t->train_seconds };
+    memcpy(meter + 3, t->meter.sums.value, sizeof t->meter.sums.value);
+    tr_named_push(list, "training.place", tr_from(TR_I64, TR_SHAPE(PLACE), place));
+    tr_named_push(list, "training.meter", tr_from(TR_F64, TR_SHAPE(METER), meter));
+    const tr_metrics *m = run->epochs_done > 0 ? &run->history[0].train : &t->meter.sums;
+    tr_named_push(list, "training.metrics",
+                  tr_from(TR_U8, TR_SHAPE(m->count, TR_METRIC_NAME), m->name));
+    tr_tensor *rows = tr_zeros(TR_F64, TR_SHAPE(run->epochs_done, ROW));
+    for (int64_t i = 0; rows != NULL && i < run->epochs_done; i++) {
+        const tr_epoch *e = &run->history[i];
+        double *row = (double *)rows->data + i * ROW;
+        row[0] = e->lr;
+        row[1] = e->seconds;
+        row[2] = e->images_per_second;
+        row[3] = e->val.count;
+        memcpy(row + 4, e->train.value, sizeof e->train.value);
+        memcpy(row + 4 + TR_MAX_METRICS, e->val.value, sizeof e->val.value);
+    }
+    tr_named_push(list, "training.log", rows);
+}
+
+tr_status tri_checkpoint_write(const tr_run *run)
+{
+    if (run->dir == NULL || tri_failed()) return tr_status_get();
+    tr_scope *scope = tr_scope_push();
+    tr_named_list list = { 0 };
+    const tr_named_list state = tr_module_state(run->model->net);
+    push_state(&list, &state);
+    tr_optimizer_state(run->training->optimizer, &list);
+    push_training(&list, run);
+    const char *metadata[] = { "format", "tenrec checkpoint 1", "model", run->model->type->name,
+                               NULL };
+    tr_save_safetensors(tri_run_path(run, "checkpoint/checkpoint.safetensors"), &list, metadata);
+    tr_scope_pop(scope);
+    return tr_status_get();
+}
+
+/* --- Read --------------------------------------------------------------------------------------
+ */
+
+/* The tensor of this name if it has this dtype and sizes (-1: any); else an error that says how to
+ * go on. */
+static const tr_tensor *get(const tr_named_list *list, const char *name, tr_dtype dtype,
+                            tr_shape shape, const char *path)
+{
+    tr_tensor *t = tr_named_find(list, name);
+    bool fits = t != NULL && t->dtype == dtype && t->rank == shape.rank;
+    for (int i = 0; fits && i < shape.rank; i++)
+        fits = shape.dim[i] < 0 || shape.dim[i] == t->shape[i];
+    if (fits) return t;
+    tr_fail(TR_ERR_FILE, "%s: %s is %s; it is no checkpoint of this version: train again", path,
+            name, t == NULL ? "missing" : "of another kind or size");
+    return NULL;
+}
+
+static void read_row(tr_run *run, const double *row, const tr_metrics *names)
+{
+    tr_epoch e = { .epoch = run->epochs_done + 1, .train = *names, .val = *names };
+    e.lr = row[0];
+    e.seconds = row[1];
+    e.images_per_second = row[2];
+    memcpy(e.train.value, row + 4, sizeof e.train.value);
+    memcpy(e.val.value, row + 4 + TR_MAX_METRICS, sizeof e.val.value);
+    if (!(row[3] > 0)) e.val = (tr_metrics){ 0 };
+    tri_history_push(run, &e);
+}
+
+static void read_training(tr_run *run, const tr_named_list *list, const char *path)
+{
+    tri_training *t = run->training;
+    const tr_tensor *place = get(list, "training.place", TR_I64, TR_SHAPE(PLACE), path);
+    const tr_tensor *meter = get(list, "training.meter", TR_F64, TR_SHAPE(METER), path);
+    const tr_tensor *log = get(list, "training.log", TR_F64, TR_SHAPE(-1, ROW), path);
+    const tr_tensor *names =
+        get(list, "training.metrics", TR_U8, TR_SHAPE(-1, TR_METRIC_NAME), path);
+    if (tri_failed()) return;
+    const int64_t *at = place->data;
+    const double *sums = meter->data;
+    if (names->shape[0] > TR_MAX_METRICS || at[0] != log->shape[0] || at[1] < 0) {
+        tr_fail(TR_ERR_FILE, "%s: the place in the training does not fit the log: train again",
+                path);
+        return;
+    }
+    tr_metrics metrics = { .count = (int)names->shape[0] };
+    for (int i = 0; i < metrics.count; i++) {
+        memcpy(metrics.name[i], (const char *)names->data + i * TR_METRIC_NAME, TR_METRIC_NAME);
+        metrics.name[i][TR_METRIC_NAME - 1] = '\0';
+    }
+    for (int64_t i = 0; i < log->shape[0]; i++)
+        read_row(run, (const double *)log->data + i * ROW, &metrics);
+    t->epoch = at[0];
+    t->position = at[1];
+    t->meter = (tri_meter){ .images = sums[0] };
+    t->seconds = sums[1];
+    t->train_seconds = sums[2];
+    if (t->position > 0) t->meter.sums = metrics;
+    memcpy(t->meter.sums.value, sums + 3, sizeof t->meter.sums.value);
+}
+
+static tr_named_list take_state(const tr_named_list *list)
+{
+    tr_named_list state = { 0 };
+    const size_t length = strlen(MODEL_PREFIX);
+    for (int64_t i = 0; i < list->count; i++)
+        if (strncmp(list->items[i].name, MODEL_PREFIX, length) == 0)
+            tr_named_push(&state, list->items[i].name + length, list->items[i].tensor);
+    return state;
+}
+
+tr_status tri_checkpoint_read(tr_run *run, const char *path)
+{
+    tr_scope *scope = tr_scope_push();
+    tr_named_list list = { 0 };
+    if (tr_load_safetensors(path, &list) == TR_OK) {
+        const tr_named_list state = take_state(&list);
+        tr_module_load_state(run->model->net, &state, path);
+        if (run->training->optimizer != NULL) tr_optimizer_load(run->training->optimizer, &list);
+        read_training(run, &list, path);
+    }
+    tr_scope_pop(scope);
+    return tr_status_get();
+}

@@ -1,0 +1,212 @@
+/* config.c: config.json, from which a run can be repeated or gone on with.
+ *
+ * The number of threads is not in it: it does not change the result. Values are checked on reading
+ * as if they came from a stranger: kinds, ranges, names of settings. Read next: fit.c. */
+#include "train/run.h"
+
+#include "tensor/json.h"
+
+#include <string.h>
+
+enum { FORMAT = 1, MAX_CONFIG = 1 << 20 };
+
+/* --- Write -------------------------------------------------------------------------------------
+ */
+
+static void add_string(tri_text *t, const char *key, const char *value)
+{
+    tri_text_add(t, "  \"%s\": ", key);
+    tri_text_string(t, value);
+    tri_text_add(t, ",\n");
+}
+
+static void add_number(tri_text *t, const char *key, double value, const char *end)
+{
+    tri_text_add(t, "  \"%s\": ", key);
+    tri_text_number(t, value);
+    tri_text_add(t, "%s\n", end);
+}
+
+static void add_settings(tri_text *t, const tr_settings *s)
+{
+    const char *separator = "\n";
+    tri_text_add(t, "  \"settings\": {");
+    for (const tr_option *o = tr_settings_options(s); o->name != NULL; o++) {
+        tri_text_add(t, "%s    ", separator);
+        tri_text_string(t, o->name);
+        tri_text_add(t, ": ");
+        tri_text_string(t, tr_settings_text(s, o->name));
+        separator = ",\n";
+    }
+    tri_text_add(t, "\n  },\n");
+}
+
+tr_status tri_config_write(const tr_run *run)
+{
+    if (run->dir == NULL || tri_failed()) return tr_status_get();
+    const tr_train_options *o = &run->options;
+    const int64_t *size = run->model->input.dim;
+    tr_scope *scope = tr_scope_push();
+    tri_text t = { 0 };
+    tri_text_add(&t, "{\n  \"format\": %d,\n", FORMAT);
+    add_string(&t, "tenrec", tr_version());
+    add_string(&t, "model", run->model->type->name);
+    add_settings(&t, run->model->settings);
+    add_string(&t, "data", run->data);
+    tri_text_add(&t, "  \"input\": [%lld, %lld, %lld],\n", (long long)size[0], (long long)size[1],
+                 (long long)size[2]);
+    add_number(&t, "epochs", (double)o->epochs, ",");
+    add_number(&t, "batch", (double)o->batch, ",");
+    add_number(&t, "lr", o->lr, ",");
+    add_number(&t, "seed", (double)o->seed, ",");
+    add_number(&t, "limit", (double)o->limit, ",");
+    add_number(&t, "val_limit", (double)o->val_limit, ",");
+    add_number(&t, "val_split", o->val_split, ",");
+    add_number(&t, "early_stop", (double)o->early_stop, ",");
+    add_number(&t, "checkpoint_every", (double)o->checkpoint_every, "");
+    tri_text_add(&t, "}\n");
+    tri_writer w;
+    if (tri_writer_open(&w, tri_run_path(run, "config.json")) == TR_OK) {
+        tri_writer_write(&w, t.bytes, t.count);
+        tri_writer_close(&w);
+    }
+    tr_scope_pop(scope);
+    return tr_status_get();
+}
+
+/* --- Read --------------------------------------------------------------------------------------
+ */
+
+static void read_options(tr_train_options *o, const tri_json *json, const char *path)
+{
+    const int64_t most = (int64_t)1 << 53;
+    o->epochs = tri_json_integer(json, path, "epochs", 1, 1000000000);
+    o->batch = tri_json_integer(json, path, "batch", 1, 1000000);
+    o->lr = tri_json_number(json, path, "lr");
+    o->seed = (uint64_t)tri_json_integer(json, path, "seed", 0, most);
+    o->limit = tri_json_integer(json, path, "limit", 0, most);
+    o->val_limit = tri_json_integer(json, path, "val_limit", 0, most);
+    o->val_split = tri_json_number(json, path, "val_split");
+    o->early_stop = tri_json_integer(json, path, "early_stop", 0, most);
+    o->checkpoint_every = tri_json_integer(json, path, "checkpoint_every", 0, most);
+}
+
+static tr_settings *read_settings(const tri_json *json, const char *path, const tr_model_type *type)
+{
+    const tri_json *given = tri_json_member(json, path, "settings", TRI_JSON_OBJECT);
+    tr_settings *settings = tr_settings_new(type->options);
+    for (const tri_json *v = given != NULL ? given->first : NULL; v != NULL; v = v->next) {
+        if (tri_failed()) return NULL;
+        tr_settings_set(settings, v->key, tri_json_string(given, path, v->key));
+    }
+    return settings;
+}
+
+static tr_shape read_input(const tri_json *json, const char *path)
+{
+    tr_shape input = { .rank = 3 };
+    const tri_json *sizes = tri_json_member(json, path, "input", TRI_JSON_ARRAY);
+    const tri_json *v = sizes != NULL ? sizes->first : NULL;
+    int i = 0;
+    for (; v != NULL && i < 3 && v->is_integer && v->integer > 0 && v->integer <= 65536;
+         v = v->next)
+        input.dim[i++] = v->integer;
+    if (i < 3 || v != NULL)
+        tr_fail(TR_ERR_FILE,
+                "%s: input must be three sizes, height, width and channels, in 1 .. 65536", path);
+    return input;
+}
+
+/* What is built belongs to the scope of the caller, as the run does; so does the text, which is
+ * small. */
+static void read_run(tr_run *run, const tr_model_type *type, const tri_json *json, const char *path)
+{
+    tri_json_integer(json, path, "format", FORMAT, FORMAT);
+    const char *name = tri_json_string(json, path, "model");
+    if (tri_failed()) return;
+    if (type == NULL) type = tr_model_find(name);
+    if (type != NULL && strcmp(type->name, name) != 0)
+        tr_fail(TR_ERR_VALUE, "%s: is a run of %s, not of %s", path, name, type->name);
+    if (tri_failed()) return;
+    run->data = tri_run_text(tri_json_string(json, path, "data"));
+    read_options(&run->options, json, path);
+    tr_settings *settings = read_settings(json, path, type);
+    const tr_shape input = read_input(json, path);
+    if (tri_failed() || tri_options_resolve(&run->options, type) != TR_OK) return;
+    run->model = tr_model_new(type, settings, input, run->options.seed);
+}
+
+tr_status tri_config_read(tr_run *run, const tr_model_type *type)
+{
+    const char *path = tri_run_path(run, "config.json");
+    int64_t count = 0;
+    if (path == NULL) return tr_status_get();
+    FILE *probe = fopen(path, "rb");
+    if (probe == NULL)
+        return tr_fail(TR_ERR_FILE, "%s: is no run directory: it has no config.json", run->dir);
+    fclose(probe);
+    const char *text = tri_read_file(path, MAX_CONFIG, &count);
+    const tri_json *json = text != NULL ? tri_json_parse(path, text, count, 0) : NULL;
+    if (json != NULL && json->kind != TRI_JSON_OBJECT)
+        tr_fail(TR_ERR_FILE, "%s: is no JSON object", path);
+    if (!tri_failed()) read_run(run, type, json, path);
+    return tr_status_get();
+}
+
+/* --- The command -------------------------------------------------------------------------------
+ */
+
+static bool is_plain(const char *text)
+{
+    return text[0] != '\0' &&
+           text[strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                             "._-/:=,+@%")] == '\0';
+}
+
+/* A word of a shell command, quoted where it has to be. */
+static void add_word(tri_text *t, const char *word)
+{
+    if (is_plain(word)) {
+        tri_text_add(t, "%s", word);
+        return;
+    }
+    tri_text_add(t, "'");
+    for (; *word != '\0'; word++)
+        if (*word == '\'')
+            tri_text_add(t, "'\\''");
+        else
+            tri_text_add(t, "%c", *word);
+    tri_text_add(t, "'");
+}
+
+static void add_count(tri_text *t, const char *option, int64_t value)
+{
+    if (value > 0) tri_text_add(t, " --%s %lld", option, (long long)value);
+}
+
+char *tr_run_command(const tr_run *run)
+{
+    const tr_train_options *o = &run->options;
+    const tr_settings *s = run->model->settings;
+    tri_text t = { 0 };
+    tri_text_add(&t, "train %s --data ", run->model->type->name);
+    add_word(&t, run->data);
+    tri_text_add(&t, " --epochs %lld --batch %lld --lr ", (long long)o->epochs,
+                 (long long)o->batch);
+    tri_text_number(&t, o->lr);
+    tri_text_add(&t, " --seed %llu", (unsigned long long)o->seed);
+    add_count(&t, "limit", o->limit);
+    add_count(&t, "val-limit", o->val_limit);
+    if (o->val_split > 0) {
+        tri_text_add(&t, " --val-split ");
+        tri_text_number(&t, o->val_split);
+    }
+    add_count(&t, "early-stop", o->early_stop);
+    for (const tr_option *option = tr_settings_options(s); option->name != NULL; option++) {
+        const char *value = tr_settings_text(s, option->name);
+        if (strcmp(value, option->standard) == 0) continue;
+        tri_text_add(&t, " --set %s=", option->name);
+        if (value[0] != '\0') add_word(&t, value);
+    }
+    return t.bytes;
+}

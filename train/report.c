@@ -1,0 +1,239 @@
+/* report.c: the page about a run, one file that needs no other: style sheet, charts and pictures
+ * are in it. What it says: what was trained and how well, the loss over epochs, what the model
+ * does, how to do it again. Read next: show.c (pictures), chart.c, style.c. */
+#include "train/report.h"
+
+#include <math.h>
+#include <string.h>
+
+/* "12,345" into text. */
+static char *group_digits(int64_t n, char text[32])
+{
+    char plain[24];
+    const int length = snprintf(plain, sizeof plain, "%lld", (long long)n);
+    int out = 0;
+    for (int i = 0; i < length; i++) {
+        if (i > 0 && (length - i) % 3 == 0 && plain[i - 1] != '-') text[out++] = ',';
+        text[out++] = plain[i];
+    }
+    text[out] = '\0';
+    return text;
+}
+
+static char *describe_time(double seconds, char text[32])
+{
+    const int64_t s = (int64_t)llround(seconds);
+    if (seconds < 60)
+        snprintf(text, 32, "%.1f s", seconds);
+    else if (s < 3600)
+        snprintf(text, 32, "%lld min %02lld s", (long long)(s / 60), (long long)(s % 60));
+    else
+        snprintf(text, 32, "%lld h %02lld min", (long long)(s / 3600), (long long)(s / 60 % 60));
+    return text;
+}
+
+/* --- Key figures -------------------------------------------------------------------------------
+ */
+
+static void write_figure(tri_writer *w, const char *value, const char *meaning)
+{
+    tri_writer_printf(w, "<div><b>%s</b><span>%s</span></div>\n", value, meaning);
+}
+
+static const tr_epoch *shown_row(const tr_run *run)
+{
+    if (run->options.early_stop > 0 && run->best_epoch > 0)
+        return &run->history[run->best_epoch - 1];
+    return tr_run_last(run);
+}
+
+static void write_figures(tri_writer *w, const tr_run *run)
+{
+    const tr_epoch *row = shown_row(run);
+    char text[32], more[96];
+    tri_writer_printf(w, "<div class=\"figures\">\n");
+    if (row != NULL) {
+        const bool val = row->val.count > 0;
+        const tr_metrics *m = val ? &row->val : &row->train;
+        snprintf(text, sizeof text, "%.5g", m->value[0]);
+        snprintf(more, sizeof more, "%s loss, %s, after epoch %lld",
+                 val ? "validation" : "training", tr_unit_name(run->model->type->unit),
+                 (long long)row->epoch);
+        write_figure(w, text, more);
+        double seconds = 0, speed = 0;
+        for (int64_t i = 0; i < run->epochs_done; i++) {
+            seconds += run->history[i].seconds;
+            speed = fmax(speed, run->history[i].images_per_second);
+        }
+        snprintf(more, sizeof more, "training time, %lld of %lld epochs",
+                 (long long)run->epochs_done, (long long)run->options.epochs);
+        write_figure(w, describe_time(seconds, text), more);
+        write_figure(w, group_digits(llround(speed), text), "images per second, best epoch");
+    }
+    write_figure(w, group_digits(tr_module_parameter_count(run->model->net), text), "parameters");
+    const int64_t size = tr_dim(tr_encode_images(run->model, run->dataset, TR_TEST, 1), 1);
+    snprintf(more, sizeof more, "numbers in the code, for %lld in the image",
+             (long long)run->model->pixels);
+    write_figure(w, group_digits(size, text), more);
+    tri_writer_printf(w, "</div>\n");
+}
+
+/* --- Loss curves -------------------------------------------------------------------------------
+ */
+
+static void write_chart(tri_writer *w, const tr_run *run, int metric)
+{
+    const tr_epoch *first = &run->history[0];
+    const int64_t n = run->epochs_done;
+    double *train = tr_scope_alloc((size_t)n * sizeof *train);
+    double *val = tr_scope_alloc((size_t)n * sizeof *val);
+    if (train == NULL || val == NULL) return;
+    for (int64_t i = 0; i < n; i++) {
+        train[i] = run->history[i].train.value[metric];
+        val[i] = run->history[i].val.value[metric];
+    }
+    tri_writer_printf(w, "<figure class=\"card\"><h3>");
+    tri_write_html(w, first->train.name[metric]);
+    tri_writer_printf(w, "</h3>\n");
+    tri_chart_write(w,
+                    &(tri_chart){
+                        .title = first->train.name[metric],
+                        .x_label = "epoch",
+                        .y_label = tr_unit_name(run->model->type->unit),
+                        .series = {{ "training", "train", train }, { "validation", "val", val }},
+                        .series_count = metric < first->val.count ? 2 : 1,
+                        .count = n
+    });
+    tri_writer_printf(w, "</figure>\n");
+}
+
+static void write_losses(tri_writer *w, const tr_run *run)
+{
+    if (run->epochs_done == 0) return;
+    const int metrics = run->history[0].train.count;
+    tri_writer_printf(
+        w,
+        "<h2>Loss</h2>\n<p class=\"soft\">%s Training values are averages over an epoch, while the "
+        "weights change; validation values are taken after it.</p>\n<div class=\"cards\">\n",
+        run->model->type->unit == TR_PER_IMAGE
+            ? "In nats: summed over pixels and latent dimensions, averaged over images."
+            : "Averaged over pixels and images.");
+    for (int i = 0; i < metrics; i++)
+        if (metrics > 2 || i == 0) write_chart(w, run, i); /* one term is the loss itself */
+    tri_writer_printf(w, "</div>\n");
+}
+
+/* --- Configuration -----------------------------------------------------------------------------
+ */
+
+static void write_row(tri_writer *w, const char *name, const char *value)
+{
+    tri_writer_printf(w, "<tr><td>");
+    tri_write_html(w, name);
+    tri_writer_printf(w, "</td><td>");
+    tri_write_html(w, value);
+    tri_writer_printf(w, "</td></tr>\n");
+}
+
+static void write_training(tri_writer *w, const tr_run *run)
+{
+    const tr_train_options *o = &run->options;
+    const tr_evaluate_options part = tri_val_part(run);
+    char text[96];
+    int64_t begin, end;
+    tri_train_range(run, &begin, &end);
+    if (o->limit > 0 && o->limit < end) end = o->limit;
+    int64_t val = part.end > 0 ? part.end - part.begin : run->dataset->count[TR_TEST];
+    if (o->val_limit > 0 && o->val_limit < val) val = o->val_limit;
+    write_row(w, "data", run->data);
+    snprintf(text, sizeof text, "%lld x %lld x %lld", (long long)run->model->input.dim[0],
+             (long long)run->model->input.dim[1], (long long)run->model->input.dim[2]);
+    write_row(w, "image size", text);
+    write_row(w, "images trained on", group_digits(end, text));
+    group_digits(val, text);
+    strcat(text, o->val_split > 0 ? ", end of the train split" : ", test split");
+    write_row(w, "images validated on", text);
+    write_row(w, "optimiser", "Adam");
+    snprintf(text, sizeof text, "%g", o->lr);
+    write_row(w, "learning rate", text);
+    snprintf(text, sizeof text, "%lld", (long long)o->batch);
+    write_row(w, "batch", text);
+    snprintf(text, sizeof text, "%lld", (long long)o->epochs);
+    write_row(w, "epochs", text);
+    if (o->early_stop > 0) {
+        snprintf(text, sizeof text, "after %lld epochs without a lower loss",
+                 (long long)o->early_stop);
+        write_row(w, "early stop", text);
+    }
+    snprintf(text, sizeof text, "%llu", (unsigned long long)o->seed);
+    write_row(w, "seed", text);
+}
+
+static void write_configuration(tri_writer *w, const tr_run *run)
+{
+    const tr_settings *s = run->model->settings;
+    char text[32];
+    tri_writer_printf(w, "<h2>Configuration</h2>\n<div class=\"cards\">\n"
+                         "<div class=\"card\"><h3>Model</h3><table>\n");
+    write_row(w, "model", run->model->type->name);
+    for (const tr_option *o = tr_settings_options(s); o->name != NULL; o++)
+        write_row(w, o->name, tr_settings_text(s, o->name));
+    tri_writer_printf(w, "</table></div>\n<div class=\"card\"><h3>Training</h3><table>\n");
+    write_training(w, run);
+    tri_writer_printf(w, "</table></div>\n<div class=\"card\"><h3>Machine</h3><table>\n");
+    write_row(w, "tenrec", tr_version());
+    write_row(w, "instruction set", tr_isa());
+    snprintf(text, sizeof text, "%d", tr_threads());
+    write_row(w, "threads", text);
+    tri_writer_printf(
+        w, "</table>\n<p class=\"soft\">The result is the same to the bit for any number "
+           "of threads.</p></div>\n</div>\n");
+}
+
+/* --- The page ----------------------------------------------------------------------------------
+ */
+
+static void write_page(tri_writer *w, const tr_run *run)
+{
+    const tr_model_type *type = run->model->type;
+    tri_writer_printf(w,
+                      "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+                      "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
+                      "<title>%s on %s</title>\n<style>\n%s</style>\n</head>\n<body>\n<main>\n",
+                      type->name, run->dataset->name, tri_style);
+    tri_writer_printf(w, "<h1>%s <small>on %s</small></h1>\n<p class=\"soft\">", type->name,
+                      run->dataset->name);
+    tri_write_html(w, type->summary);
+    tri_writer_printf(w, "</p>\n");
+    write_figures(w, run);
+    write_losses(w, run);
+    tri_show_write(w, run);
+    write_configuration(w, run);
+    tri_writer_printf(
+        w, "<h2>Do it again</h2>\n<p class=\"soft\">This command gives the same weights, "
+           "to the bit on the same instruction set.</p>\n<pre>tenrec ");
+    const char *command = tr_run_command(run);
+    if (command != NULL) tri_write_html(w, command);
+    tri_writer_printf(w, "</pre>\n<footer>Source of the model: ");
+    tri_write_html(w, type->source);
+    tri_writer_printf(w, "</footer>\n</main>\n</body>\n</html>\n");
+}
+
+tr_status tr_run_report(tr_run *run)
+{
+    if (tri_failed()) return tr_status_get();
+    if (run->dir == NULL || run->dataset == NULL)
+        return tr_fail(TR_ERR_STATE, "report: the run has no %s",
+                       run->dir == NULL ? "directory" : "data; call tr_run_use_data first");
+    const bool recording = tr_set_recording(false);
+    tr_scope *scope = tr_scope_push();
+    tr_module_set_training(run->model->net, false);
+    tri_writer w;
+    if (tri_writer_open(&w, tri_run_path(run, "report.html")) == TR_OK) {
+        write_page(&w, run);
+        tri_writer_close(&w);
+    }
+    tr_scope_pop(scope);
+    tr_set_recording(recording);
+    return tr_status_get();
+}

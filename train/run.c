@@ -1,0 +1,281 @@
+/* run.c: runs and their directories. One process at a time trains into a directory: it holds a lock
+ * (flock) on the file `.lock`, which the system drops with the process, however it ends.
+ * Read next: config.c (config.json), fit.c (the loop). */
+#include "train/run.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char CHECKPOINT[] = "checkpoint/checkpoint.safetensors";
+
+char *tri_run_path(const tr_run *run, const char *name)
+{
+    const size_t size = strlen(run->dir) + strlen(name) + 2;
+    char *path = tr_scope_alloc(size);
+    if (path != NULL) snprintf(path, size, "%s/%s", run->dir, name);
+    return path;
+}
+
+char *tri_run_text(const char *text)
+{
+    char *copy = text != NULL ? tr_scope_alloc(strlen(text) + 1) : NULL;
+    return copy != NULL ? strcpy(copy, text) : NULL;
+}
+
+static bool exists(const char *path)
+{
+    return access(path, F_OK) == 0;
+}
+
+/* --- Options -----------------------------------------------------------------------------------
+ */
+
+static tr_status check_range(const char *name, double value, double least, double most)
+{
+    if (value >= least && value <= most) return tr_status_get();
+    return tr_fail(TR_ERR_VALUE, "train: %s is %.12g, expected %.12g .. %.12g", name, value, least,
+                   most);
+}
+
+tr_status tri_options_resolve(tr_train_options *o, const tr_model_type *type)
+{
+    if (o->epochs == 0) o->epochs = type->epochs;
+    if (o->batch == 0) o->batch = type->batch;
+    if (!(o->lr > 0) && !(o->lr < 0)) o->lr = type->lr;
+    check_range("epochs", (double)o->epochs, 1, 1e9);
+    check_range("batch", (double)o->batch, 1, 1e6);
+    check_range("lr", o->lr, 1e-12, 1e6);
+    check_range("seed", (double)o->seed, 0, 0x1p53);
+    check_range("limit", (double)o->limit, 0, 1e12);
+    check_range("val_limit", (double)o->val_limit, 0, 1e12);
+    check_range("val_split", o->val_split, 0, 0.9);
+    check_range("early_stop", (double)o->early_stop, 0, 1e9);
+    check_range("checkpoint_every", (double)o->checkpoint_every, 0, 1e12);
+    return tr_status_get();
+}
+
+/* --- Directories -------------------------------------------------------------------------------
+ */
+
+/* Makes the folder and those above it. */
+static tr_status make_folders(const char *path)
+{
+    tr_scope *scope = tr_scope_push();
+    char *part = tr_scope_alloc(strlen(path) + 1);
+    for (size_t i = 1; part != NULL && path[0] != '\0'; i++) {
+        if (path[i] != '/' && path[i] != '\0') continue;
+        memcpy(part, path, i);
+        part[i] = '\0';
+        if (mkdir(part, 0777) != 0 && errno != EEXIST) {
+            tr_fail(TR_ERR_FILE, "%s: cannot make the folder: %s", part, strerror(errno));
+            break;
+        }
+        if (path[i] == '\0') break;
+    }
+    tr_scope_pop(scope);
+    return tr_status_get();
+}
+
+static tr_status check_empty(const char *path)
+{
+    DIR *folder = opendir(path);
+    if (folder == NULL)
+        return tr_fail(TR_ERR_FILE, "%s: cannot open the folder: %s", path, strerror(errno));
+    for (const struct dirent *e; !tri_failed() && (e = readdir(folder)) != NULL;)
+        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 &&
+            strcmp(e->d_name, ".lock") != 0)
+            tr_fail(TR_ERR_FILE, "%s: is not empty; resume that run, or choose another folder",
+                    path);
+    closedir(folder);
+    return tr_status_get();
+}
+
+/* Files of runs only, so a wrong path costs nothing else; config.json last. */
+static void remove_run(const tr_run *run)
+{
+    static const char *const files[] = { CHECKPOINT, "checkpoint",  "model.safetensors",
+                                         "log.csv",  "report.html", "config.json",
+                                         NULL };
+    tr_scope *scope = tr_scope_push();
+    for (int i = 0; files[i] != NULL; i++) {
+        const char *path = tri_run_path(run, files[i]);
+        if (path != NULL) remove(path);
+    }
+    tr_scope_pop(scope);
+}
+
+static tr_status lock(tr_run *run)
+{
+    tr_scope *scope = tr_scope_push();
+    const char *path = tri_run_path(run, ".lock");
+    if (path != NULL) {
+        const int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+        if (file < 0)
+            tr_fail(TR_ERR_FILE, "%s: cannot create the file: %s", path, strerror(errno));
+        else if (flock(file, LOCK_EX | LOCK_NB) != 0) {
+            tr_fail(TR_ERR_STATE, "%s: another process is training in this folder", run->dir);
+            close(file);
+        } else {
+            run->training->lock = file;
+        }
+    }
+    tr_scope_pop(scope);
+    return tr_status_get();
+}
+
+static void make_checkpoint_folder(const tr_run *run)
+{
+    tr_scope *scope = tr_scope_push();
+    const char *path = tri_run_path(run, "checkpoint");
+    if (path != NULL) make_folders(path);
+    tr_scope_pop(scope);
+}
+
+static bool has_config(const tr_run *run)
+{
+    tr_scope *scope = tr_scope_push();
+    const char *path = tri_run_path(run, "config.json");
+    const bool there = path != NULL && exists(path);
+    tr_scope_pop(scope);
+    return there;
+}
+
+/* --- Make and open -----------------------------------------------------------------------------
+ */
+
+static void release(void *object)
+{
+    tr_run *run = object;
+    tri_block_free(run->history, (size_t)run->training->capacity * sizeof *run->history);
+    if (run->training->lock >= 0) close(run->training->lock);
+}
+
+static tr_run *new_run(const char *dir)
+{
+    tr_run *run = tr_scope_alloc(sizeof *run);
+    if (run == NULL) return NULL;
+    run->training = tr_scope_alloc(sizeof *run->training);
+    if (run->training == NULL) return NULL;
+    run->training->lock = -1;
+    if (dir != NULL) run->dir = tri_run_text(dir);
+    return tr_scope_own(run, release) == TR_OK ? run : NULL;
+}
+
+static void make_optimizer(tr_run *run)
+{
+    run->training->optimizer =
+        tr_adam(tr_module_parameters(run->model->net), &(tr_adam_options){ .lr = run->options.lr });
+}
+
+tr_run *tr_run_new(const char *dir, tr_model *model, const tr_dataset *data,
+                   const tr_train_options *options)
+{
+    if (tri_failed() || model == NULL || data == NULL) return NULL;
+    tr_run *run = new_run(dir);
+    if (run == NULL) return NULL;
+    if (options != NULL) run->options = *options;
+    run->model = model;
+    run->dataset = data;
+    run->data = tri_run_text(data->spec);
+    tri_options_resolve(&run->options, model->type);
+    make_optimizer(run);
+    if (tri_failed()) return NULL;
+    if (dir == NULL) return run;
+    if (make_folders(dir) != TR_OK || lock(run) != TR_OK) return NULL;
+    if (run->options.overwrite && has_config(run))
+        remove_run(run);
+    else
+        check_empty(dir);
+    if (!tri_failed()) {
+        make_checkpoint_folder(run);
+        tri_config_write(run);
+    }
+    return tri_failed() ? NULL : run;
+}
+
+/* The best row counts from 1; a state that a later call of tr_run_train finds for itself. */
+static void set_state(tr_run *run)
+{
+    const tri_training *t = run->training;
+    if (t->epoch >= run->options.epochs)
+        run->state = TR_RUN_FINISHED;
+    else if (tri_patience_spent(run))
+        run->state = TR_RUN_STOPPED_EARLY;
+    else
+        run->state = t->epoch + t->position > 0 ? TR_RUN_INTERRUPTED : TR_RUN_NEW;
+}
+
+static void read_weights(tr_run *run)
+{
+    tr_scope *scope = tr_scope_push();
+    const char *path = tri_run_path(run, "model.safetensors");
+    if (path != NULL && !exists(path))
+        tr_fail(TR_ERR_FILE, "%s: there are no weights yet: no epoch was completed", path);
+    else
+        tr_module_load(run->model->net, path);
+    tr_scope_pop(scope);
+}
+
+/* There is none before the end of the first epoch, if nobody asked for one. */
+static void read_checkpoint(tr_run *run)
+{
+    tr_scope *scope = tr_scope_push();
+    const char *path = tri_run_path(run, CHECKPOINT);
+    if (!tri_failed() && exists(path)) tri_checkpoint_read(run, path);
+    tr_scope_pop(scope);
+}
+
+tr_run *tr_run_open(const char *dir, const tr_model_type *type, tr_open_mode mode)
+{
+    tr_run *run = tri_failed() ? NULL : new_run(dir);
+    if (run == NULL || tri_config_read(run, type) != TR_OK) return NULL;
+    if (mode == TR_OPEN_RESUME) {
+        if (lock(run) != TR_OK) return NULL;
+        make_checkpoint_folder(run);
+        make_optimizer(run);
+    }
+    if (mode != TR_OPEN_WEIGHTS) read_checkpoint(run);
+    if (mode != TR_OPEN_RESUME) read_weights(run);
+    set_state(run);
+    tr_module_set_training(run->model->net, mode == TR_OPEN_RESUME);
+    return tri_failed() ? NULL : run;
+}
+
+tr_status tr_run_use_data(tr_run *run, const char *spec)
+{
+    if (tri_failed()) return tr_status_get();
+    const tr_dataset *d = tr_dataset_open(spec != NULL ? spec : run->data, NULL);
+    if (d == NULL) return tr_status_get();
+    const int64_t *size = run->model->input.dim;
+    if (d->height != size[0] || d->width != size[1] || d->channels != size[2])
+        return tr_fail(
+            TR_ERR_SHAPE,
+            "%s: images are %lld x %lld x %lld, the model of %s takes %lld x %lld x %lld", d->spec,
+            (long long)d->height, (long long)d->width, (long long)d->channels,
+            run->dir != NULL ? run->dir : "this run", (long long)size[0], (long long)size[1],
+            (long long)size[2]);
+    run->dataset = d;
+    return TR_OK;
+}
+
+tr_status tr_run_set_epochs(tr_run *run, int64_t epochs)
+{
+    if (tri_failed()) return tr_status_get();
+    const int64_t done = run->training->epoch + (run->training->position > 0);
+    if (epochs < done || epochs < 1)
+        return tr_fail(TR_ERR_VALUE, "train: epochs is %lld, but epoch %lld of this run was begun",
+                       (long long)epochs, (long long)done);
+    run->options.epochs = epochs;
+    set_state(run);
+    return TR_OK;
+}
+
+const char *tr_unit_name(tr_loss_unit unit)
+{
+    return unit == TR_PER_IMAGE ? "nats per image" : "average per pixel";
+}
