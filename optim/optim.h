@@ -22,8 +22,7 @@ extern "C" {
 
 #define TR_OFF (-1.0)
 
-/* --- Update rules
- * --------------------------------------------------------------------------------- */
+/* --- Update rules ----------------------------------------------------------------------------- */
 
 typedef struct tr_optimizer tr_optimizer;
 
@@ -112,8 +111,7 @@ TR_API tr_status tr_optimizer_state(const tr_optimizer *o, tr_named_list *list);
  * or of another shape or dtype is named; nothing is changed then. */
 TR_API tr_status tr_optimizer_load(tr_optimizer *o, const tr_named_list *list);
 
-/* --- Clipping
- * -------------------------------------------------------------------------------------- */
+/* --- Clipping --------------------------------------------------------------------------------- */
 
 /* Call these between tr_backward and tr_optimizer_step. Parameters without gradient are skipped.
  * Gradients that are changed get new memory: nothing else that shares the old is affected.
@@ -127,8 +125,7 @@ TR_API double tr_clip_grad_norm(tr_named_list parameters, double max_norm);
 /* Each element into [-limit, limit]; NaN stays. Error where limit is not above 0. */
 TR_API tr_status tr_clip_grad_value(tr_named_list parameters, double limit);
 
-/* --- Learning rates over time
- * ---------------------------------------------------------------------- */
+/* --- Learning rates over time ----------------------------------------------------------------- */
 
 typedef enum tr_schedule_kind {
     TR_SCHEDULE_CONSTANT,    /* lr */
@@ -181,8 +178,7 @@ TR_API double tr_plateau_step(tr_plateau *p, double lr, double metric);
 TR_API tr_status tr_plateau_state(const tr_plateau *p, tr_named_list *list);
 TR_API tr_status tr_plateau_load(tr_plateau *p, const tr_named_list *list);
 
-/* --- Average of parameters
- * -------------------------------------------------------------------------- */
+/* --- Average of parameters -------------------------------------------------------------------- */
 
 /* An exponential moving average, often a better model than the last step's: a = decay a + (1 -
  * decay) w, a = w at the start. */

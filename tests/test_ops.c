@@ -180,6 +180,7 @@ static void compare_threads(const tr_op *op, const tr_example *e)
         const outcome one = run(op, e, &(variant){ .dtype = dtype });
         tr_set_threads(2);
         const outcome two = run(op, e, &(variant){ .dtype = dtype });
+        tr_set_threads(1);
         ck_assert_int_eq(one.count, two.count);
         ck_assert_msg(one.count == 0 || memcmp(one.values, two.values,
                                                (size_t)one.count * sizeof(double)) == 0,
