@@ -113,24 +113,41 @@ START_TEST(every_operation_is_described)
 }
 END_TEST
 
+/* The number of failed checks, each of them told. */
+static int check_gradients(const tr_op *op, int order)
+{
+    tr_scope *scope = tr_scope_push();
+    tri_op_check check;
+    ck_assert_msg(tri_check_op(op, order, stderr, &check) == TR_OK, "%s: %s", op->name, tr_error());
+    for (int k = 0; k < check.count; k++) {
+        const tri_example_check *c = &check.checks[k];
+        if (c->result.passed) continue;
+        fprintf(stderr, "%s of %s, %s: order %d, error %g\n", op->name,
+                op->examples[c->example].inputs, tri_layout_name(c->layout), c->result.order,
+                c->result.worst_error);
+    }
+    tr_scope_pop(scope);
+    return check.failed;
+}
+
 START_TEST(gradients_equal_differences_to_order_2)
 {
-    int                 count, failed = 0;
+    int count, failed = 0;
     const tr_op *const *ops = tr_ops(&count);
-    for (int i = 0; i < count; i++) {
-        tr_scope    *scope = tr_scope_push();
-        tri_op_check check;
-        ck_assert_msg(tri_check_op(ops[i], 2, stderr, &check) == TR_OK, "%s: %s", ops[i]->name,
-                      tr_error());
-        for (int k = 0; k < check.count; k++) {
-            const tri_example_check *c = &check.checks[k];
-            if (c->result.passed) continue;
-            fprintf(stderr, "%s of %s, %s: order %d, error %g\n", ops[i]->name,
-                    ops[i]->examples[c->example].inputs, tri_layout_name(c->layout),
-                    c->result.order, c->result.worst_error);
-        }
-        failed += check.failed;
-        tr_scope_pop(scope);
+    for (int i = 0; i < count; i++) failed += check_gradients(ops[i], 2);
+    ck_assert_msg(failed == 0, "%d gradient checks failed", failed);
+}
+END_TEST
+
+START_TEST(some_gradients_equal_differences_to_order_3)
+{
+    static const char *const names[] = { "mul", "div", "pow", "atan2", "tanh", "sigmoid",
+                                         "softplus", "erf", "lgamma", "asin", "clamp", "where",
+                                         "sum", "matmul", "linear", "rsqrt" };
+    int failed = 0;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        ck_assert_msg(tr_op_find(names[i]) != NULL, "%s", names[i]);
+        failed += check_gradients(tr_op_find(names[i]), 3);
     }
     ck_assert_msg(failed == 0, "%d gradient checks failed", failed);
 }
@@ -219,6 +236,7 @@ int main(void)
 {
     const TTest *const tests[] = { every_operation_is_described,
                                    gradients_equal_differences_to_order_2,
+                                   some_gradients_equal_differences_to_order_3,
                                    f32_equals_f64,
                                    layout_of_inputs_does_not_matter,
                                    fast_rules_equal_rules,
