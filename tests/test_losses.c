@@ -282,7 +282,7 @@ static double integrate(tr_tensor *(*density)(tr_tensor *, tr_tensor *, tr_tenso
                         const double q[2])
 {
     enum { COUNT = 200000 };
-    const double width = 400;
+    const double width = 200;
     tr_tensor   *x = tr_affine(tr_arange(TR_F64, COUNT), width / COUNT, 0.5 * width / COUNT - width / 2);
     tr_tensor   *log_p = density(x, tr_scalar(TR_F64, p[0]), tr_scalar(TR_F64, p[1]));
     tr_tensor   *log_q = density(x, tr_scalar(TR_F64, q[0]), tr_scalar(TR_F64, q[1]));
