@@ -79,15 +79,19 @@ static const tri_glyph *choose_glyph(dice *d, int digit)
     return &tri_glyphs[first];
 }
 
-/* The glyph's points, each a little off its place; the glyph is about 1 high. */
+/* The glyph's points, each a little off its place, neighbours in a similar direction: a hand drifts
+ * rather than trembles. The glyph is about 1 high. */
 static void write_points(dice *d, const tri_glyph *glyph, tri_path *path)
 {
     float x[TRI_GLYPH_POINTS], y[TRI_GLYPH_POINTS];
     uint8_t pen[TRI_GLYPH_POINTS];
-    float care = dice_uniform(d, 0.018f, 0.045f);
+    float care = dice_uniform(d, 0.015f, 0.045f);
+    float dx = care * dice_normal(d), dy = care * dice_normal(d);
     for (int i = 0; i < glyph->count; i++) {
-        x[i] = 0.01f * (float)glyph->point[i].x + care * dice_normal(d);
-        y[i] = 0.01f * (float)glyph->point[i].y + care * dice_normal(d);
+        dx = 0.7f * (dx + care * dice_normal(d));
+        dy = 0.7f * (dy + care * dice_normal(d));
+        x[i] = 0.01f * (float)glyph->point[i].x + dx;
+        y[i] = 0.01f * (float)glyph->point[i].y + dy;
         pen[i] = glyph->point[i].pen;
     }
     tri_path_from_points(path, x, y, pen, glyph->count, 5);

@@ -51,7 +51,7 @@ typedef struct tr_adam_options {
     double beta1;        /* in [0, 1); 0: 0.9; TR_OFF: 0 */
     double beta2;        /* in [0, 1); 0: 0.999; TR_OFF: 0 */
     double epsilon;      /* 0: 1e-8; TR_OFF: 0 */
-    double weight_decay; /* tr_adam: 0: none. tr_adamw: 0: 0.01 (for none take tr_adam) */
+    double weight_decay; /* tr_adam: 0: none. tr_adamw: 0: 0.01; TR_OFF: 0 */
 } tr_adam_options;
 
 /* Adam (Kingma & Ba 2015, "Adam: a method for stochastic optimization"):
@@ -74,8 +74,8 @@ typedef struct tr_rmsprop_options {
 
 /* RMSprop (Hinton 2012, lecture 6e):
  *   g' = g + lambda w;  v = alpha v + (1 - alpha) g'^2
- *   centered:  a = alpha a + (1 - alpha) g',  r = sqrt(v - a^2) + epsilon;  else r = sqrt(v) +
- * epsilon w -= lr g' / r, and with momentum  b = mu b + g' / r,  w -= lr b */
+ *   r = sqrt(v) + epsilon;  centered: a = alpha a + (1 - alpha) g',  r = sqrt(v - a^2) + epsilon
+ *   w -= lr g' / r;  with momentum: b = mu b + g' / r,  w -= lr b */
 TR_API tr_optimizer *tr_rmsprop(tr_named_list parameters, const tr_rmsprop_options *o);
 
 /* Updates every parameter that has a gradient and forgets the gradient (tr_clear_grad). A tensor

@@ -216,7 +216,8 @@ tr_status tri_compare(tri_compare_id id, tr_tensor *z, const tr_tensor *a, const
  * ------------------------------------------------------------------------------------------------
  */
 
-/* Values are moved, not computed with: the size of an element is all that matters. */
+/* Values are moved, not computed with: the size of an element is all that matters. Both sides are
+ * read whatever the condition, which lets the compiler use vectors. */
 static void where_row(const void *context, int64_t n, char *const data[], const int64_t stride[])
 {
     const size_t size = *(const size_t *)context;
@@ -226,16 +227,25 @@ static void where_row(const void *context, int64_t n, char *const data[], const 
         uint32_t *z = (uint32_t *)(void *)data[0];
         const uint32_t *a = (const uint32_t *)(void *)data[2],
                        *b = (const uint32_t *)(void *)data[3];
-        for (int64_t i = 0; i < n; i++) z[i] = condition[i * sc] ? a[i * sa] : b[i * sb];
+        for (int64_t i = 0; i < n; i++) {
+            const uint32_t yes = a[i * sa], no = b[i * sb];
+            z[i] = condition[i * sc] ? yes : no;
+        }
     } else if (size == 8) {
         uint64_t *z = (uint64_t *)(void *)data[0];
         const uint64_t *a = (const uint64_t *)(void *)data[2],
                        *b = (const uint64_t *)(void *)data[3];
-        for (int64_t i = 0; i < n; i++) z[i] = condition[i * sc] ? a[i * sa] : b[i * sb];
+        for (int64_t i = 0; i < n; i++) {
+            const uint64_t yes = a[i * sa], no = b[i * sb];
+            z[i] = condition[i * sc] ? yes : no;
+        }
     } else {
         uint8_t *z = (uint8_t *)data[0];
         const uint8_t *a = (const uint8_t *)data[2], *b = (const uint8_t *)data[3];
-        for (int64_t i = 0; i < n; i++) z[i] = condition[i * sc] ? a[i * sa] : b[i * sb];
+        for (int64_t i = 0; i < n; i++) {
+            const uint8_t yes = a[i * sa], no = b[i * sb];
+            z[i] = condition[i * sc] ? yes : no;
+        }
     }
 }
 

@@ -15,6 +15,7 @@
 enum {
     ROW_PIECE = 4096,    /* values of a row that one kernel call reduces */
     COLUMN_PIECE = 128,  /* rows that are accumulated one after the other */
+    COLUMN_FOLD = 128,   /* values that narrow rows are joined to */
     COLUMN_WIDTH = 2048, /* columns that a task keeps in the first-level cache */
     GRAIN = 16384        /* values that make a piece of work for a thread */
 };
@@ -145,6 +146,28 @@ static void run_pieces(pieces *p)
     }
 }
 
+/* Narrow rows that follow each other, as of few channels, are added `fold` at a time, as one row of
+ * up to COLUMN_FOLD values: [count, inner] -> [fewer, inner] in scratch memory. False when there is
+ * none. */
+static bool fold_rows(pieces *p)
+{
+    const int64_t fold = COLUMN_FOLD / p->inner, rows = p->count / fold, rest = p->count % fold;
+    const int64_t size = (int64_t)p->reducer->size, wide = fold * p->inner;
+    pieces folded = *p;
+    folded.count = rows;
+    folded.inner = folded.row_stride = wide;
+    folded.per_piece = rows < COLUMN_PIECE ? rows : COLUMN_PIECE;
+    folded.pieces = ceil_div(rows, folded.per_piece);
+    folded.y = tri_scratch((size_t)((folded.pieces * fold + rest) * p->inner * size));
+    if (folded.y == NULL) return false;
+    run_pieces(&folded);
+    memcpy(folded.y + folded.pieces * wide * size, p->x + rows * wide * size,
+           (size_t)(rest * p->inner * size));
+    p->x = folded.y;
+    p->count = folded.pieces * fold + rest;
+    return true;
+}
+
 /* Partial results until one piece is left; each round divides the count by the length of a piece.
  */
 static tr_status reduce_groups(const reducer *r, tr_tensor *y, const void *x,
@@ -158,6 +181,10 @@ static tr_status reduce_groups(const reducer *r, tr_tensor *y, const void *x,
                  .inner = count[2],
                  .outer_stride = stride[0],
                  .row_stride = stride[1] };
+    const bool narrow = p.outer == 1 && p.inner > 1 && p.inner <= COLUMN_FOLD / 2;
+    while (narrow && p.row_stride == p.inner && p.count >= 4 * COLUMN_FOLD) {
+        if (!fold_rows(&p)) return tr_status_get();
+    }
     for (;;) {
         p.per_piece = p.count < per_piece ? p.count : per_piece;
         p.pieces = ceil_div(p.count, p.per_piece);

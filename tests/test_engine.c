@@ -1,6 +1,6 @@
-/* test_engine.c: recording and differentiation: sums over paths, higher orders, what is recorded and
- * what is not, deep graphs, operations of one's own, and every error to the letter.
- * Wrong gradient rules are in test_gradcheck.c.                                                     */
+/* test_engine.c: recording and differentiation: sums over paths, higher orders, what is recorded
+ * and what is not, deep graphs, operations of one's own, and every error to the letter. Wrong
+ * gradient rules are in test_gradcheck.c. */
 #include "tests/numeric.h"
 #include "autograd/tape.h"
 
@@ -35,12 +35,13 @@ static void expect_values(const tr_tensor *t, const double *expected)
     double values[16];
     ck_assert_msg(t != NULL, "%s", tr_error());
     ck_assert_int_eq(tr_copy_out(t, values), TR_OK);
-    for (int64_t i = 0; i < tr_numel(t); i++) ck_assert_double_eq_tol(values[i], expected[i], 1e-12);
+    for (int64_t i = 0; i < tr_numel(t); i++)
+        ck_assert_double_eq_tol(values[i], expected[i], 1e-12);
 }
 
 static const double abc[] = { 1, -2, 3 };
 
-/* --- Sums over paths ------------------------------------------------------------------------------------ */
+/* --- Sums over paths -------------------------------------------------------------------------- */
 
 START_TEST(sums_the_gradients_of_a_value_used_twice)
 {
@@ -101,7 +102,7 @@ START_TEST(sums_over_outputs_with_their_cotangents)
 }
 END_TEST
 
-/* --- Orders ---------------------------------------------------------------------------------------------- */
+/* --- Orders ----------------------------------------------------------------------------------- */
 
 START_TEST(differentiates_three_times)
 {
@@ -123,12 +124,13 @@ START_TEST(a_gradient_without_graph_is_not_differentiated)
     tr_tensor *sum = total(g);
     ck_assert_int_eq(tr_grad(&sum, 1, &x, 1, &g, NULL), TR_ERR_STATE);
     ck_assert_ptr_null(g);
-    expect_error(TR_ERR_STATE, "grad: f64[] carries no graph: no variable is involved, recording was off, "
-                               "or it is a gradient computed without create_graph");
+    expect_error(TR_ERR_STATE,
+                 "grad: f64[] carries no graph: no variable is involved, recording was off, "
+                 "or it is a gradient computed without create_graph");
 }
 END_TEST
 
-/* --- What is recorded -------------------------------------------------------------------------------------- */
+/* --- What is recorded ------------------------------------------------------------------------- */
 
 START_TEST(records_nothing_when_told_so)
 {
@@ -139,8 +141,9 @@ START_TEST(records_nothing_when_told_so)
     ck_assert(!y->requires_grad);
     ck_assert_ptr_null(y->node);
     ck_assert_int_eq(tr_backward(y), TR_ERR_STATE);
-    expect_error(TR_ERR_STATE, "backward: f64[] carries no graph: no variable is involved, recording was "
-                               "off, or it is a gradient computed without create_graph");
+    expect_error(TR_ERR_STATE,
+                 "backward: f64[] carries no graph: no variable is involved, recording was "
+                 "off, or it is a gradient computed without create_graph");
 }
 END_TEST
 
@@ -177,24 +180,27 @@ START_TEST(differentiates_a_graph_of_a_million_operations)
 }
 END_TEST
 
-/* --- Errors -------------------------------------------------------------------------------------------------- */
+/* --- Errors ----------------------------------------------------------------------------------- */
 
 START_TEST(notices_changes_in_place)
 {
     tr_tensor *x = variable(3, abc), *loss = total(tr_square(x));
     ck_assert_int_eq(tr_fill(x, 0), TR_OK);
     ck_assert_int_eq(tr_backward(loss), TR_ERR_STATE);
-    expect_error(TR_ERR_STATE,
-                 "backward: input 0 of square was changed in place after it was used; assign to a copy");
+    expect_error(
+        TR_ERR_STATE,
+        "backward: input 0 of square was changed in place after it was used; assign to a copy");
     ck_assert_ptr_null(x->grad);
 
     tr_tensor *y = tr_exp(tr_variable(tr_scalar(TR_F64, 1)));
     ck_assert_int_eq(tr_fill(y, 0), TR_ERR_STATE);
-    expect_error(TR_ERR_STATE, "fill: the tensor is part of a graph; change a copy of it (tr_detach)");
+    expect_error(TR_ERR_STATE,
+                 "fill: the tensor is part of a graph; change a copy of it (tr_detach)");
     tr_fill(tr_detach(y), 0); /* the same memory */
     ck_assert_int_eq(tr_backward(y), TR_ERR_STATE);
-    expect_error(TR_ERR_STATE,
-                 "backward: the result of exp was changed in place after it was used; assign to a copy");
+    expect_error(
+        TR_ERR_STATE,
+        "backward: the result of exp was changed in place after it was used; assign to a copy");
 }
 END_TEST
 
@@ -202,10 +208,12 @@ START_TEST(wants_one_value_or_a_cotangent)
 {
     tr_tensor *x = variable(3, abc), *y = tr_square(x), *g;
     tr_backward(y);
-    expect_error(TR_ERR_SHAPE, "backward: f64[3] does not hold one value; reduce it (tr_mean, tr_sum)");
+    expect_error(TR_ERR_SHAPE,
+                 "backward: f64[3] does not hold one value; reduce it (tr_mean, tr_sum)");
     tr_grad(&y, 1, &x, 1, &g, NULL);
-    expect_error(TR_ERR_SHAPE, "grad: f64[3] does not hold one value; reduce it (tr_mean, tr_sum) or give "
-                               "a cotangent");
+    expect_error(TR_ERR_SHAPE,
+                 "grad: f64[3] does not hold one value; reduce it (tr_mean, tr_sum) or give "
+                 "a cotangent");
     tr_tensor            *v = tr_ones(TR_F64, TR_SHAPE(2));
     const tr_grad_options options = { .cotangents = &v };
     tr_grad(&y, 1, &x, 1, &g, &options);
@@ -222,8 +230,9 @@ END_TEST
 START_TEST(refuses_what_cannot_be_a_variable)
 {
     ck_assert_ptr_null(tr_variable(tr_neg(variable(3, abc))));
-    expect_error(TR_ERR_STATE, "variable: f64[3] was computed by a recorded operation; only f32 and f64 "
-                               "leaves can be variables");
+    expect_error(TR_ERR_STATE,
+                 "variable: f64[3] was computed by a recorded operation; only f32 and f64 "
+                 "leaves can be variables");
     ck_assert_ptr_null(tr_variable(tr_arange(TR_I64, 4)));
     expect_error(TR_ERR_STATE,
                  "variable: i64[4] has no derivative; only f32 and f64 leaves can be variables");
@@ -236,8 +245,9 @@ START_TEST(names_operation_and_arguments)
 {
     tr_tensor *a = tr_ones(TR_F64, TR_SHAPE(2, 3)), *b = tr_ones(TR_F64, TR_SHAPE(2));
     ck_assert_ptr_null(tr_add(a, b));
-    expect_error(TR_ERR_SHAPE, "add: shapes do not broadcast: a is f64[2, 3], b is f64[2]; sizes must be "
-                               "equal or 1, counted from the last axis");
+    expect_error(TR_ERR_SHAPE,
+                 "add: shapes do not broadcast: a is f64[2, 3], b is f64[2]; sizes must be "
+                 "equal or 1, counted from the last axis");
     tr_mul(a, tr_ones(TR_F32, TR_SHAPE(3)));
     expect_error(TR_ERR_DTYPE,
                  "mul: dtypes differ: a is f64[2, 3], b is f32[3]; convert one with tr_cast");
@@ -253,28 +263,29 @@ START_TEST(names_operation_and_arguments)
 }
 END_TEST
 
-/* --- Anomalies --------------------------------------------------------------------------------------------------- */
+/* --- Anomalies -------------------------------------------------------------------------------- */
 
 START_TEST(names_the_first_operation_that_gives_nan_or_inf)
 {
     tr_tensor *x = variable(3, abc);
     ck_assert(!tr_set_anomaly_detection(true));
     ck_assert_ptr_null(tr_add(tr_exp(x), tr_log(x)));
-    ck_assert_msg(strncmp(tr_error(), "log: the result has NaN at element 1, operation ", 48) == 0, "%s",
-                  tr_error());
+    ck_assert_msg(strncmp(tr_error(), "log: the result has NaN at element 1, operation ", 48) == 0,
+                  "%s", tr_error());
     ck_assert_ptr_nonnull(strstr(tr_error(), " of the tape: x is f64[3]"));
     tr_error_clear();
     tr_tensor *zero = tr_variable(tr_scalar(TR_F64, 0));
     ck_assert_int_eq(tr_backward(tr_scale(tr_sqrt(zero), 3)), TR_ERR_VALUE);
-    ck_assert_msg(strncmp(tr_error(), "sqrt: the gradient has Inf at element 0, operation ", 51) == 0 ||
-                      strncmp(tr_error(), "div: the result has Inf at element 0, operation ", 48) == 0,
-                  "%s", tr_error());
+    ck_assert_msg(
+        strncmp(tr_error(), "sqrt: the gradient has Inf at element 0, operation ", 51) == 0 ||
+            strncmp(tr_error(), "div: the result has Inf at element 0, operation ", 48) == 0,
+        "%s", tr_error());
     tr_error_clear();
     ck_assert(tr_set_anomaly_detection(false));
 }
 END_TEST
 
-/* --- Operations of one's own ------------------------------------------------------------------------------------- */
+/* --- Operations of one's own ------------------------------------------------------------------ */
 
 /* y = x^n by repeated multiplication, with public means only; gx = n g x^(n - 1) */
 typedef struct own_attributes {
@@ -323,7 +334,8 @@ START_TEST(takes_operations_from_user_code)
 {
     tr_tensor            *x = variable(3, abc), *y = total(own_power(x, 3)), *g;
     const tr_grad_options keep = { .create_graph = true };
-    ck_assert_int_eq(tr_grad(&y, 1, &x, 1, &g, &keep), TR_OK); /* the attributes outlived the call */
+    ck_assert_int_eq(tr_grad(&y, 1, &x, 1, &g, &keep),
+                     TR_OK); /* the attributes outlived the call */
     expect_values(g, (double[]){ 3, 12, 27 });
     y = total(g);
     ck_assert_int_eq(tr_grad(&y, 1, &x, 1, &g, NULL), TR_OK);

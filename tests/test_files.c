@@ -6,6 +6,8 @@
 #include "tests/golden/npy.h"
 
 #include <check.h>
+#include <signal.h>
+#include <sys/resource.h>
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
@@ -194,14 +196,87 @@ START_TEST(save_errors)
     tr_save_safetensors("good", &list, NULL);
     ck_fails(TR_ERR_VALUE, "gone: the tensor is NULL");
     ck_assert_uint_eq(file_size("good"), size); /* the old file is still there */
-    if (access("/dev/full", W_OK) == 0) {
-        tri_writer w;
-        list.count = 1;
-        tri_writer_open(&w, "full");
-        ck_ok();
-        tri_writer_abandon(&w);
-        ck_assert_uint_eq(file_size("full"), 0);
+}
+END_TEST
+
+/* A full disk: the old file stays, and nothing else is left in the folder. */
+START_TEST(full_disk)
+{
+    tr_named_list list = { 0 };
+    tr_named_push(&list, "w", tr_scalar(TR_F32, 1));
+    tr_save_safetensors("x", &list, NULL);
+    const size_t size = file_size("x");
+    struct rlimit limit, small;
+    getrlimit(RLIMIT_FSIZE, &limit);
+    small = limit;
+    small.rlim_cur = 4096;
+    signal(SIGXFSZ, SIG_IGN);
+    setrlimit(RLIMIT_FSIZE, &small);
+    tr_tensor *large = tr_zeros(TR_F64, TR_SHAPE(100000));
+    tr_named_push(&list, "large", large);
+    tr_save_safetensors("x", &list, NULL);
+    ck_fails(TR_ERR_FILE, "x: cannot write: File too large");
+    tr_save_npy("x", large);
+    ck_fails(TR_ERR_FILE, "x: cannot write: File too large");
+    setrlimit(RLIMIT_FSIZE, &limit);
+    ck_assert_uint_eq(file_size("x"), size);
+    ck_assert_int_eq(system("test \"$(ls)\" = x"), 0);
+}
+END_TEST
+
+/* --- Out of memory ------------------------------------------------------------------------------
+ */
+
+static int64_t fuse; /* allocations until one fails */
+
+static void *failing_alloc(void *context, size_t alignment, size_t bytes)
+{
+    (void)context;
+    return fuse-- > 0 ? aligned_alloc(alignment, bytes) : NULL;
+}
+
+static void failing_release(void *context, void *block, size_t bytes)
+{
+    (void)context;
+    (void)bytes;
+    free(block);
+}
+
+/* Saves and loads both kinds of file. */
+static bool use_files(void)
+{
+    tr_named_list list = { 0 }, loaded = { 0 };
+    tr_tensor *t = tri_view(tr_arange(TR_F32, 600), TR_SHAPE(20, 30), (int64_t[]){ 1, 20 }, 0);
+    if (tr_named_push(&list, "w", t) == TR_OK) {
+        tr_save_safetensors("x", &list, (const char *const[]){ "k", "v", NULL });
+        tr_save_npy("x.npy", t);
     }
+    const char *const *m;
+    tr_load_safetensors("x", &loaded);
+    tr_load_safetensors_metadata("x", &m);
+    ck_assert_int_eq(loaded.count > 0, tr_named_find(&loaded, "w") != NULL);
+    return tr_load_npy("x.npy") != NULL;
+}
+
+START_TEST(out_of_memory)
+{
+    bool done = false;
+    tr_scope_pop(scope);
+    for (int64_t n = 0; !done; n++) {
+        ck_assert_int_lt(n, 500);
+        tr_memory_trim();
+        tr_set_allocator(&(tr_allocator){ failing_alloc, failing_release, NULL });
+        fuse = n;
+        tr_scope *inner = tr_scope_push();
+        done = inner != NULL && use_files();
+        if (!done) ck_assert_int_eq(tr_status_get(), TR_ERR_MEMORY);
+        tr_error_clear();
+        tr_scope_pop(inner);
+        tr_memory_trim();
+        tr_set_allocator(NULL);
+    }
+    ck_assert_int_eq(system("ls | grep -q tmp"), 256); /* no temporary file is left */
+    scope = tr_scope_push();
 }
 END_TEST
 
@@ -655,6 +730,8 @@ int main(void)
         { "safetensors: metadata", metadata },
         { "safetensors: many tensors", many_tensors },
         { "safetensors: save errors", save_errors },
+        { "full disk", full_disk },
+        { "out of memory", out_of_memory },
         { "safetensors: hostile", hostile_safetensors },
         { "safetensors: header lengths", header_lengths },
         { "safetensors: bombs", bombs },

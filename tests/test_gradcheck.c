@@ -1,5 +1,5 @@
-/* test_gradcheck.c: the gradient check itself. A right rule passes to order 3; rules that are wrong in
- * the ways in which rules go wrong are caught, at the order where the mistake shows.               */
+/* test_gradcheck.c: the gradient check itself. A right rule passes to order 3; rules that are
+ * wrong in the ways in which rules go wrong are caught, at the order where the mistake shows. */
 #include "autograd/example.h"
 #include "tests/numeric.h"
 
@@ -14,7 +14,7 @@ static void expect_error(tr_status kind, const char *text)
     tr_error_clear();
 }
 
-/* --- Rules of y = x x + x, right and wrong ------------------------------------------------------------------ */
+/* --- Rules of y = x x + x, right and wrong ---------------------------------------------------- */
 
 static tr_status polynomial_forward(tr_call *c)
 {
@@ -74,7 +74,7 @@ static void nan_vjp(tr_call *c, tr_tensor *g, tr_tensor **gin)
     gin[0] = tr_log(tr_affine(tr_square(tr_mul(g, c->in[0])), -1, -1));
 }
 
-/* --- Rules of y = x + row, x [4, 3], row [3], and of y = a b --------------------------------------------------- */
+/* --- Rules of y = x + row, x [4, 3], row [3], and of y = a b ---------------------------------- */
 
 static tr_status add_row_forward(tr_call *c)
 {
@@ -143,7 +143,8 @@ START_TEST(catches_wrong_rules)
         ck_assert_msg(check.count > 0 && check.checks[0].layout == TRI_CONTIGUOUS, "%s", w->name);
         for (int k = 0; k < check.count; k++) {
             const tr_gradcheck_result *r = &check.checks[k].result;
-            if (check.checks[k].layout == TRI_REPEATED) continue; /* swapping equals is no mistake */
+            if (check.checks[k].layout == TRI_REPEATED)
+                continue; /* swapping equals is no mistake */
             ck_assert_msg(!r->passed, "%s is not caught", w->name);
             ck_assert_msg(r->order == w->order, "%s: order %d", w->name, r->order);
             ck_assert_msg(w->input < 0 || r->input == w->input, "%s: input %d", w->name, r->input);
@@ -157,7 +158,9 @@ END_TEST
 
 START_TEST(passes_a_right_rule)
 {
-    const tr_example examples[] = { { .inputs = "x[4]" }, { .inputs = "x[0]" }, { .inputs = "x[]" }, { 0 } };
+    const tr_example examples[] = {
+        { .inputs = "x[4]" }, { .inputs = "x[0]" }, { .inputs = "x[]" }, { 0 }
+    };
     const tr_op  op = { .name = "right", .arguments = { "x" }, .forward = polynomial_forward,
                         .vjp = right_vjp, .examples = examples };
     tri_op_check check;
@@ -169,7 +172,7 @@ START_TEST(passes_a_right_rule)
 }
 END_TEST
 
-/* --- As a function of one's own --------------------------------------------------------------------------------- */
+/* --- As a function of one's own --------------------------------------------------------------- */
 
 static tr_tensor *square_of(void *context, tr_tensor *const *inputs)
 {
@@ -260,7 +263,7 @@ START_TEST(says_what_it_cannot_check)
 }
 END_TEST
 
-/* --- Examples ---------------------------------------------------------------------------------------------------- */
+/* --- Examples --------------------------------------------------------------------------------- */
 
 START_TEST(builds_the_inputs_that_an_example_describes)
 {
@@ -282,7 +285,8 @@ START_TEST(builds_the_inputs_that_an_example_describes)
             expect_equal(copy, plain[i], "example", i);
         }
     }
-    for (int64_t i = 0; i < 50; i++) ck_assert(get(plain[7], i) > 0.049 && get(plain[7], i) < 0.951);
+    for (int64_t i = 0; i < 50; i++)
+        ck_assert(get(plain[7], i) > 0.049 && get(plain[7], i) < 0.951);
     const tr_example pair = { .inputs = "x[2] x[2]" };
     ck_assert_int_eq(tri_example_inputs(&pair, TR_F64, TRI_REPEATED, 3, other), 2);
     ck_assert_ptr_eq(other[0], other[1]);

@@ -1,6 +1,6 @@
-/* test_ops_elementwise.c: values of the elementwise operations against libm, one number at a time, in
- * f64 and f32, edge values included; derivatives at kinks and ties; comparisons of every dtype;
- * activations by name; error messages.                                                              */
+/* test_ops_elementwise.c: values of the elementwise operations against libm, one number at a time,
+ * in f64 and f32, edge values included; derivatives at kinks and ties; comparisons of every dtype;
+ * activations by name; error messages. */
 #include "tests/numeric.h"
 #include "autograd/autograd.h"
 
@@ -14,7 +14,7 @@ static void expect_error(tr_status kind, const char *text)
     tr_error_clear();
 }
 
-/* --- References ------------------------------------------------------------------------------------------ */
+/* --- References ------------------------------------------------------------------------------- */
 
 static double ref_neg(double x) { return -x; }
 static double ref_square(double x) { return x * x; }
@@ -80,7 +80,7 @@ static tr_tensor *trigamma(tr_tensor *x) { return tr_polygamma(1, x); }
 static tr_tensor *polygamma2(tr_tensor *x) { return tr_polygamma(2, x); }
 static tr_tensor *polygamma3(tr_tensor *x) { return tr_polygamma(3, x); }
 
-/* --- One argument ------------------------------------------------------------------------------------------ */
+/* --- One argument ----------------------------------------------------------------------------- */
 
 typedef struct unary_case {
     const char *name;
@@ -159,7 +159,8 @@ enum { VALUES = 203 };
 
 static void fill_arguments(const unary_case *c, double *x)
 {
-    static const double edges[] = { 0.0, -0.0, (double)INFINITY, -(double)INFINITY, (double)NAN, 1e-30, -1e-30 };
+    static const double edges[] = { 0.0,   -0.0,  (double)INFINITY, -(double)INFINITY, (double)NAN,
+                                    1e-30, -1e-30 };
     enum { EDGES = sizeof edges / sizeof edges[0] };
     for (int i = 0; i < VALUES; i++)
         x[i] = c->edges && i < EDGES ? edges[i]
@@ -200,14 +201,20 @@ START_TEST(functions_of_one_argument_equal_libm)
 }
 END_TEST
 
-/* --- Two arguments -------------------------------------------------------------------------------------------- */
+/* --- Two arguments ---------------------------------------------------------------------------- */
 
 static double ref_add(double a, double b) { return a + b; }
 static double ref_sub(double a, double b) { return a - b; }
 static double ref_mul(double a, double b) { return a * b; }
 static double ref_div(double a, double b) { return a / b; }
-static double ref_maximum(double a, double b) { return isnan(a) || isnan(b) ? (double)NAN : a > b ? a : b; }
-static double ref_minimum(double a, double b) { return isnan(a) || isnan(b) ? (double)NAN : a < b ? a : b; }
+static double ref_maximum(double a, double b)
+{
+    return isnan(a) || isnan(b) ? (double)NAN : a > b ? a : b;
+}
+static double ref_minimum(double a, double b)
+{
+    return isnan(a) || isnan(b) ? (double)NAN : a < b ? a : b;
+}
 static double ref_prelu(double a, double b) { return a > 0 ? a : b * a; }
 static double ref_relu_mask(double a, double b) { return b > 0 ? a : 0; }
 
@@ -263,7 +270,7 @@ START_TEST(interpolates)
 }
 END_TEST
 
-/* --- Comparisons, logic, selection -------------------------------------------------------------------------------- */
+/* --- Comparisons, logic, selection ------------------------------------------------------------ */
 
 static void compare_values(tr_dtype dtype)
 {
@@ -278,12 +285,15 @@ static void compare_values(tr_dtype dtype)
     for (int i = 0; i < GRID; i++)
         for (int j = 0; j < GRID; j++) {
             const double p = get(a, i), q = get(b, j);
-            const bool   expected[] = { p == q, p != q, p < q, p <= q, p > q, p >= q,
-                                        p != 0 && q != 0, p != 0 || q != 0, (p != 0) != (q != 0), q == 0 };
+            const bool expected[] = {
+                p == q,           p != q,           p<q, p <= q, p> q,    p >= q,
+                p != 0 && q != 0, p != 0 || q != 0, (p != 0) != (q != 0), q == 0
+            };
             for (int k = 0; k < 10; k++) {
                 ck_assert_msg(y[k] != NULL && y[k]->dtype == TR_U8, "%s", tr_error());
                 const double got = get(y[k], k == 9 ? j : i * GRID + j);
-                ck_assert_msg(got == expected[k], "%d of %s: %g, %g", k, tr_dtype_name(dtype), p, q);
+                ck_assert_msg(got == expected[k], "%d of %s: %g, %g", k, tr_dtype_name(dtype), p,
+                              q);
             }
         }
 }
@@ -304,7 +314,7 @@ START_TEST(selects)
 }
 END_TEST
 
-/* --- Kinks and ties ------------------------------------------------------------------------------------------------- */
+/* --- Kinks and ties --------------------------------------------------------------------------- */
 
 static double slope_at(tr_tensor *(*op)(tr_tensor *x), double x)
 {
@@ -334,9 +344,11 @@ START_TEST(derivatives_at_kinks_are_those_of_pytorch)
 }
 END_TEST
 
-static void expect_slopes(tr_tensor *(*op)(tr_tensor *, tr_tensor *), double a, double b, double ga, double gb)
+static void expect_slopes(tr_tensor *(*op)(tr_tensor *, tr_tensor *), double a, double b, double ga,
+                          double gb)
 {
-    tr_tensor *in[2] = { tr_variable(tr_scalar(TR_F64, a)), tr_variable(tr_scalar(TR_F64, b)) }, *g[2];
+    tr_tensor *in[2] = { tr_variable(tr_scalar(TR_F64, a)), tr_variable(tr_scalar(TR_F64, b)) },
+              *g[2];
     tr_tensor *y = op(in[0], in[1]);
     ck_assert_msg(tr_grad(&y, 1, in, 2, g, NULL) == TR_OK, "%s", tr_error());
     expect_number("ga", a, tr_item(g[0]), ga, 1e-15);
@@ -356,13 +368,14 @@ START_TEST(ties_are_shared_and_powers_of_zero_have_finite_derivatives)
     expect_slopes(tr_pow, -2, 3, 12, (double)NAN);
     expect_slopes(tr_prelu, 0, 0.25, 0.25, 0);
     tr_tensor *x = tr_variable(tr_zeros(TR_F64, TR_SHAPE(2)));
-    ck_assert_int_eq(tr_backward(tr_sum(tr_add(tr_pow_scalar(x, 0), tr_pow_scalar(x, 1)), TR_ALL_AXES, false)),
-                     TR_OK);
+    ck_assert_int_eq(
+        tr_backward(tr_sum(tr_add(tr_pow_scalar(x, 0), tr_pow_scalar(x, 1)), TR_ALL_AXES, false)),
+        TR_OK);
     ck_assert_double_eq(get(x->grad, 0), 1);
 }
 END_TEST
 
-/* --- Activations by name ---------------------------------------------------------------------------------------------- */
+/* --- Activations by name ---------------------------------------------------------------------- */
 
 START_TEST(activations_have_names)
 {
@@ -375,7 +388,8 @@ START_TEST(activations_have_names)
         ck_assert_int_eq((int)found, count);
         for (size_t k = 0; k < sizeof unary_cases / sizeof unary_cases[0]; k++) {
             const unary_case *c = &unary_cases[k];
-            const bool usual = c->op == leaky_relu || c->op == elu || c->op == hardtanh; /* other numbers */
+            const bool usual =
+                c->op == leaky_relu || c->op == elu || c->op == hardtanh; /* other numbers */
             if (strcmp(c->name, name) == 0 && !usual)
                 expect_equal(tr_activate(x, found), c->op(x), name, 0);
         }
@@ -391,12 +405,14 @@ END_TEST
 START_TEST(a_product_applies_any_activation)
 {
     tr_rng     rng = tr_rng_seed(3);
-    tr_tensor *x = tr_normal(TR_F64, TR_SHAPE(4, 3), &rng), *w = tr_normal(TR_F64, TR_SHAPE(3, 5), &rng);
+    tr_tensor *x = tr_normal(TR_F64, TR_SHAPE(4, 3), &rng),
+              *w = tr_normal(TR_F64, TR_SHAPE(3, 5), &rng);
     tr_tensor *bias = tr_normal(TR_F64, TR_SHAPE(5), &rng), *z = tr_add(tr_matmul(x, w), bias);
     for (int act = 0; tr_activation_name((tr_activation)act) != NULL; act++) {
         tr_tensor *y = tr_affine_map(x, w, bias, (tr_activation)act);
         tr_tensor *expected = tr_activate(z, (tr_activation)act);
-        for (int64_t i = 0; i < 20; i++) ck_assert_double_eq_tol(get(y, i), get(expected, i), 1e-14);
+        for (int64_t i = 0; i < 20; i++)
+            ck_assert_double_eq_tol(get(y, i), get(expected, i), 1e-14);
     }
 }
 END_TEST
@@ -406,28 +422,34 @@ START_TEST(says_what_is_wrong)
     tr_tensor    *x = tr_ones(TR_F64, TR_SHAPE(2, 3)), *i = tr_arange(TR_I64, 3);
     tr_activation act;
     tr_activation_find("gelu2", &act);
-    expect_error(TR_ERR_VALUE, "activation: \"gelu2\" is not known; there are identity, relu, sigmoid, tanh, "
-                               "leaky_relu, elu, selu, gelu, gelu_tanh, silu, mish, softplus, softsign, "
-                               "logsigmoid, relu6, hardtanh, hardsigmoid, hardswish");
+    expect_error(TR_ERR_VALUE,
+                 "activation: \"gelu2\" is not known; there are identity, relu, sigmoid, tanh, "
+                 "leaky_relu, elu, selu, gelu, gelu_tanh, silu, mish, softplus, softsign, "
+                 "logsigmoid, relu6, hardtanh, hardsigmoid, hardswish");
     ck_assert_ptr_null(tr_activate(x, (tr_activation)99));
     expect_error(TR_ERR_VALUE, "activate: 99 is not an activation");
     ck_assert_ptr_null(tr_clamp(x, 2, 1));
-    expect_error(TR_ERR_VALUE, "clamp: the bounds are 2 and 1; the first must not be above the second");
+    expect_error(TR_ERR_VALUE,
+                 "clamp: the bounds are 2 and 1; the first must not be above the second");
     tr_polygamma(-1, x);
     expect_error(TR_ERR_VALUE, "polygamma: order -1 is not in 0 .. 100");
     tr_celu(x, 0);
     expect_error(TR_ERR_VALUE, "celu: alpha is 0, not above 0");
     tr_less(x, i);
-    expect_error(TR_ERR_DTYPE, "less: dtypes differ: a is f64[2, 3], b is i64[2, 3]; convert one with tr_cast");
+    expect_error(TR_ERR_DTYPE,
+                 "less: dtypes differ: a is f64[2, 3], b is i64[2, 3]; convert one with tr_cast");
     tr_where(x, x, x);
-    expect_error(TR_ERR_DTYPE, "where: the condition must be u8: condition is f64[2, 3], a is f64[2, 3], b is "
-                               "f64[2, 3]; compare first, as in tr_not_equal");
+    expect_error(TR_ERR_DTYPE,
+                 "where: the condition must be u8: condition is f64[2, 3], a is f64[2, 3], b is "
+                 "f64[2, 3]; compare first, as in tr_not_equal");
     tr_where(tr_equal(i, i), x, i);
-    expect_error(TR_ERR_DTYPE, "where: dtypes differ: condition is u8[2, 3], a is f64[2, 3], b is i64[2, 3]; "
-                               "convert one with tr_cast");
+    expect_error(TR_ERR_DTYPE,
+                 "where: dtypes differ: condition is u8[2, 3], a is f64[2, 3], b is i64[2, 3]; "
+                 "convert one with tr_cast");
     tr_maximum(x, tr_ones(TR_F64, TR_SHAPE(2)));
-    expect_error(TR_ERR_SHAPE, "maximum: shapes do not broadcast: a is f64[2, 3], b is f64[2]; sizes must be "
-                               "equal or 1, counted from the last axis");
+    expect_error(TR_ERR_SHAPE,
+                 "maximum: shapes do not broadcast: a is f64[2, 3], b is f64[2]; sizes must be "
+                 "equal or 1, counted from the last axis");
     tr_silu(NULL);
     expect_error(TR_ERR_VALUE, "sigmoid: x is NULL");
     tr_elu(NULL, 1);
