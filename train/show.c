@@ -107,7 +107,7 @@ static void write_reconstructions(tri_writer *w, const tr_run *run)
     tri_writer_printf(
         w,
         "<h2>%s</h2>\n<p class=\"soft\">Images of the test split, which the model was "
-        "not trained on.</p>\n<div class=\"cards wide\">\n",
+        "not trained on.</p>\n<div class=\"cards two\">\n",
         run->model->type->corrupt != NULL ? "Noise taken away" : "Reconstructions");
     for (int part = 0; part < 2; part++) {
         const int64_t left = tr_dim(images, 0) - part * COLUMNS;

@@ -73,7 +73,7 @@ typedef struct tr_train_options {
     int64_t early_stop; /* stop after so many epochs without a lower validation loss, and keep the
                            best weights; 0: never */
     int64_t checkpoint_every; /* also after each so many steps; 0: at the end of each epoch */
-    bool overwrite; /* tr_run_new: replace a run that is in the directory */
+    bool overwrite;           /* tr_run_new: replace a run that is in the directory */
 } tr_train_options;
 
 typedef enum tr_run_state {
