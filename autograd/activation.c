@@ -1,14 +1,15 @@
 /* activation.c: the nonlinear functions of networks, each by itself and by name.
  *
- * Those that training spends time in (sigmoid, softplus, relu, leaky_relu; tanh in function.c) have
- * kernels; the others are composed, and so are their derivatives. Where a kink lies inside, `where`
- * selects between branches that are both finite, because 0 times infinity would spoil a gradient.    */
+ * Those that training spends time in (sigmoid, softplus, relu, leaky_relu; tanh in function.c)
+ * have kernels; the others are composed, and so are their derivatives. Where a kink lies inside,
+ * `where` selects between branches that are both finite, because 0 times infinity would spoil a
+ * gradient. */
 #include "autograd/registry.h"
 
 #include <math.h>
 #include <string.h>
 
-/* --- With kernels ------------------------------------------------------------------------------------------ */
+/* --- With kernels ----------------------------------------------------------------------------- */
 
 /* y = 1 / (1 + e^-x)      gx = g y (1 - y) */
 static tr_status sigmoid_forward(tr_call *c)
@@ -98,7 +99,8 @@ const tr_op tri_op_relu_mask = {
     .name = "relu_mask", .arguments = { "g", "x" }, .flags = TR_OP_BROADCAST, TR_OP_PLACE,
     .formula = "y = x > 0 ? g : 0", .gradient = "gg = relu_mask(u, x), gx = 0",
     .forward = relu_mask_forward, .vjp = relu_mask_vjp,
-    .examples = (const tr_example[]){ { .inputs = "x[2,3] d[2,3]" }, { .inputs = "x[4] d[2,4]" }, { 0 } },
+    .examples = (const tr_example[]){
+        { .inputs = "x[2,3] d[2,3]" }, { .inputs = "x[4] d[2,4]" }, { 0 } },
 };
 
 tr_tensor *tr_relu_mask(tr_tensor *g, tr_tensor *x)
@@ -132,12 +134,13 @@ const tr_op tri_op_leaky_relu = {
     .name = "leaky_relu", .arguments = { "x" }, TR_OP_PLACE,
     .formula = "y = x > 0 ? x : s x, for a number s", .gradient = "gx = x > 0 ? g : s g",
     .forward = leaky_relu_forward, .vjp = leaky_relu_vjp,
-    .examples = (const tr_example[]){ { "d[2,3]", TRI_ATTRIBUTES(leaky_relu_attributes, { 0.01 }) },
-                                      { "d[37]", TRI_ATTRIBUTES(leaky_relu_attributes, { 0.3 }) },
-                                      { "d[5,1,2]", TRI_ATTRIBUTES(leaky_relu_attributes, { -0.5 }) },
-                                      { "d[]", TRI_ATTRIBUTES(leaky_relu_attributes, { 0.2 }) },
-                                      { "d[0,3]", TRI_ATTRIBUTES(leaky_relu_attributes, { 0.2 }) },
-                                      { 0 } },
+    .examples = (const tr_example[]){
+        { "d[2,3]", TRI_ATTRIBUTES(leaky_relu_attributes, { 0.01 }) },
+        { "d[37]", TRI_ATTRIBUTES(leaky_relu_attributes, { 0.3 }) },
+        { "d[5,1,2]", TRI_ATTRIBUTES(leaky_relu_attributes, { -0.5 }) },
+        { "d[]", TRI_ATTRIBUTES(leaky_relu_attributes, { 0.2 }) },
+        { "d[0,3]", TRI_ATTRIBUTES(leaky_relu_attributes, { 0.2 }) },
+        { 0 } },
 };
 
 tr_tensor *tr_leaky_relu(tr_tensor *x, double slope)
@@ -146,7 +149,7 @@ tr_tensor *tr_leaky_relu(tr_tensor *x, double slope)
     return tr_apply(&tri_op_leaky_relu, &x, 1, &a, sizeof a);
 }
 
-/* --- Composed ------------------------------------------------------------------------------------------------ */
+/* --- Composed --------------------------------------------------------------------------------- */
 
 tr_tensor *tr_prelu(tr_tensor *x, tr_tensor *slope)
 {
@@ -155,7 +158,8 @@ tr_tensor *tr_prelu(tr_tensor *x, tr_tensor *slope)
 
 tr_tensor *tr_celu(tr_tensor *x, double alpha)
 {
-    if (!tri_failed() && !(alpha > 0)) tr_fail(TR_ERR_VALUE, "celu: alpha is %g, not above 0", alpha);
+    if (!tri_failed() && !(alpha > 0))
+        tr_fail(TR_ERR_VALUE, "celu: alpha is %g, not above 0", alpha);
     tr_tensor *below = tr_clamp(x, -(double)INFINITY, 0);
     return tr_where(is_positive(x), x, tr_scale(tr_expm1(tr_scale(below, 1 / alpha)), alpha));
 }
@@ -168,7 +172,8 @@ tr_tensor *tr_elu(tr_tensor *x, double alpha)
 
 tr_tensor *tr_selu(tr_tensor *x)
 {
-    return tr_scale(tr_elu(x, 1.6732632423543772848170429916717), 1.0507009873554804934193349852946);
+    return tr_scale(tr_elu(x, 1.6732632423543772848170429916717),
+                    1.0507009873554804934193349852946);
 }
 
 tr_tensor *tr_gelu(tr_tensor *x)
@@ -223,7 +228,7 @@ tr_tensor *tr_hardswish(tr_tensor *x)
     return tr_scale(tr_mul(x, tr_clamp(tr_add_scalar(x, 3), 0, 6)), 1.0 / 6);
 }
 
-/* --- By name --------------------------------------------------------------------------------------------------- */
+/* --- By name ---------------------------------------------------------------------------------- */
 
 static tr_tensor *identity(tr_tensor *x)
 {

@@ -105,7 +105,8 @@ static bool record(const tr_call *c, size_t attribute_bytes)
 {
     tri_thread  *thread = tri_this_thread();
     const size_t inputs = (size_t)c->input_count;
-    tr_node     *node = tr_scope_alloc(sizeof *node + inputs * (sizeof(tr_tensor *) + sizeof(uint32_t)));
+    tr_node     *node = tr_scope_alloc(sizeof *node + inputs * (sizeof(tr_tensor *) + sizeof(uint32_t)) +
+                                   sizeof(uint32_t));
     if (node == NULL) return false;
     node->call = *c;
     node->call.in = (tr_tensor **)(node + 1);
@@ -114,6 +115,7 @@ static bool record(const tr_call *c, size_t attribute_bytes)
         node->call.in[i] = c->in[i];
         node->versions[i] = c->in[i]->storage->version;
     }
+    node->versions[inputs] = c->out->storage->version;
     if (attribute_bytes > 0) {
         void *copy = tr_scope_alloc(attribute_bytes);
         if (copy == NULL) return false;

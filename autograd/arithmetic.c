@@ -1,9 +1,9 @@
-/* arithmetic.c: sums, products, powers, extremes and rounding. The simplest blocks: formula and gradient
- * as a comment, forward (one call of a kernel driver), rule, descriptor, public function.
+/* arithmetic.c: sums, products, powers, extremes and rounding. The simplest blocks: formula and
+ * gradient as a comment, forward (one call of a kernel driver), rule, descriptor, public function.
  *
- * Rules never mention shapes: operations of two arguments carry TR_OP_BROADCAST, so tr_apply expands
- * their inputs first, and the rule of `expand` does the summing.
- * Read next: function.c, compare.c and activation.c, which follow the same pattern.                   */
+ * Rules never mention shapes: operations of two arguments carry TR_OP_BROADCAST, so tr_apply
+ * expands their inputs first, and the rule of `expand` does the summing.
+ * Read next: function.c, compare.c and activation.c, which follow the same pattern. */
 #include "autograd/registry.h"
 
 #include <math.h>
@@ -23,7 +23,7 @@ tr_tensor *tri_constant(const tr_tensor *like, double value)
     return like != NULL ? tr_scalar(like->dtype, value) : NULL;
 }
 
-/* --- The four operations --------------------------------------------------------------------------------- */
+/* --- The four operations ---------------------------------------------------------------------- */
 
 /* y = a + b      ga = g, gb = g */
 static tr_status add_forward(tr_call *c)
@@ -162,10 +162,11 @@ const tr_op tri_op_affine = {
     .name = "affine", .arguments = { "x" }, TR_OP_PLACE,
     .formula = "y = p x + q, for numbers p and q (scale, add_scalar)", .gradient = "gx = p g",
     .forward = affine_forward, .vjp = affine_vjp,
-    .examples = (const tr_example[]){ { "x[2,3]", TRI_ATTRIBUTES(affine_attributes, { -1.5, 0.25 }) },
-                                      { "x[]", TRI_ATTRIBUTES(affine_attributes, { 0, 2 }) },
-                                      { "x[0,2]", TRI_ATTRIBUTES(affine_attributes, { 3, 0 }) },
-                                      { 0 } },
+    .examples = (const tr_example[]){
+        { "x[2,3]", TRI_ATTRIBUTES(affine_attributes, { -1.5, 0.25 }) },
+        { "x[]", TRI_ATTRIBUTES(affine_attributes, { 0, 2 }) },
+        { "x[0,2]", TRI_ATTRIBUTES(affine_attributes, { 3, 0 }) },
+        { 0 } },
 };
 
 tr_tensor *tr_affine(tr_tensor *x, double factor, double term)
@@ -189,7 +190,7 @@ tr_tensor *tr_lerp(tr_tensor *a, tr_tensor *b, tr_tensor *t)
     return tr_add(a, tr_mul(t, tr_sub(b, a)));
 }
 
-/* --- Powers ---------------------------------------------------------------------------------------------- */
+/* --- Powers ----------------------------------------------------------------------------------- */
 
 /* y = x x        gx = 2 g x */
 static tr_status square_forward(tr_call *c)
@@ -203,7 +204,8 @@ static void square_vjp(tr_call *c, tr_tensor *g, tr_tensor **gin)
 }
 
 const tr_op tri_op_square = {
-    .name = "square", .arguments = { "x" }, TR_OP_PLACE, .formula = "y = x x", .gradient = "gx = 2 g x",
+    .name = "square", .arguments = { "x" }, TR_OP_PLACE,
+    .formula = "y = x x", .gradient = "gx = 2 g x",
     .forward = square_forward, .vjp = square_vjp, .examples = tri_examples_any,
 };
 
@@ -316,8 +318,8 @@ tr_tensor *tr_pow_scalar(tr_tensor *x, double p)
     return tr_apply(&tri_op_pow_scalar, &x, 1, &a, sizeof a);
 }
 
-/* y = a^b      ga = g b a^(b - 1), gb = g y ln a; where a = 0 both are 0 if the power's limit allows:
- * ga where b = 0 (the power is constant), gb where b >= 0 (the power stays 0 or 1) */
+/* y = a^b      ga = g b a^(b - 1), gb = g y ln a; where a = 0 both are 0 if the power's limit
+ * allows: ga where b = 0 (the power is constant), gb where b >= 0 (the power stays 0 or 1) */
 static tr_status pow_forward(tr_call *c)
 {
     return tri_binary(TRI_B_pow, c->out, c->in[0], c->in[1]);
@@ -375,7 +377,7 @@ tr_tensor *tr_hypot(tr_tensor *a, tr_tensor *b)
     return tri_apply_binary(&tri_op_hypot, a, b);
 }
 
-/* --- Sign, extremes, rounding ----------------------------------------------------------------------------- */
+/* --- Sign, extremes, rounding ----------------------------------------------------------------- */
 
 /* y = |x|, derivative 0 at 0      gx = g sign(x) */
 static tr_status abs_forward(tr_call *c)
@@ -472,7 +474,8 @@ tr_tensor *tr_minimum(tr_tensor *a, tr_tensor *b)
     return tri_apply_binary(&tri_op_minimum, a, b);
 }
 
-/* y = min(max(x, low), high)      gx = g inside, 0 outside; at the bounds 0 if they are `open`, else g */
+/* y = min(max(x, low), high)      gx = g inside, 0 outside; at the bounds 0 if they are `open`,
+ * else g */
 typedef struct clamp_attributes {
     double bounds[2];
     bool   open;
@@ -496,7 +499,8 @@ static tr_status clamp_forward(tr_call *c)
 static void clamp_vjp(tr_call *c, tr_tensor *g, tr_tensor **gin)
 {
     const clamp_attributes *a = c->attributes;
-    tr_tensor *x = c->in[0], *low = tri_constant(x, a->bounds[0]), *high = tri_constant(x, a->bounds[1]);
+    tr_tensor *x = c->in[0], *low = tri_constant(x, a->bounds[0]),
+              *high = tri_constant(x, a->bounds[1]);
     tr_tensor *inside = a->open ? tr_logical_and(tr_less(low, x), tr_less(x, high))
                                 : tr_logical_and(tr_less_equal(low, x), tr_less_equal(x, high));
     gin[0] = tr_where(inside, g, tri_constant(g, 0));

@@ -1,8 +1,8 @@
-/* compare.c: comparisons, logic and selection. Results of comparisons are u8, 0 or 1, and constants: no
- * gradient flows through a condition. Arguments may be of any dtype, one for both.                   */
+/* compare.c: comparisons, logic and selection. Results of comparisons are u8, 0 or 1, and
+ * constants: no gradient flows through a condition. Arguments may be of any dtype, one for both. */
 #include "autograd/registry.h"
 
-/* --- Comparisons ----------------------------------------------------------------------------------------- */
+/* --- Comparisons ------------------------------------------------------------------------------ */
 
 static bool compare_shape(tr_call *c)
 {
@@ -101,13 +101,14 @@ tr_tensor *tr_greater_equal(tr_tensor *a, tr_tensor *b)
     return tr_less_equal(b, a);
 }
 
-/* --- Selection ------------------------------------------------------------------------------------------- */
+/* --- Selection -------------------------------------------------------------------------------- */
 
 /* y = condition ? a : b      ga = condition ? g : 0, gb = condition ? 0 : g */
 static bool where_shape(tr_call *c)
 {
     if (c->in[0]->dtype != TR_U8) {
-        tr_fail_call(c, TR_ERR_DTYPE, "the condition must be u8", "compare first, as in tr_not_equal");
+        tr_fail_call(c, TR_ERR_DTYPE, "the condition must be u8",
+                     "compare first, as in tr_not_equal");
         return false;
     }
     if (c->in[1]->dtype != c->in[2]->dtype) {
@@ -133,16 +134,14 @@ static void where_vjp(tr_call *c, tr_tensor *g, tr_tensor **gin)
 const tr_op tri_op_where = {
     .name = "where", .arguments = { "condition", "a", "b" }, TR_OP_PLACE,
     .flags = TR_OP_BROADCAST | TR_OP_ANY_DTYPE,
-    .formula = "y = condition ? a : b", .gradient = "ga = condition ? g : 0, gb = condition ? 0 : g",
+    .formula = "y = condition ? a : b",
+    .gradient = "ga = condition ? g : 0, gb = condition ? 0 : g",
     .shape = where_shape, .forward = where_forward, .vjp = where_vjp,
-    .examples = (const tr_example[]){ { .inputs = "b[2,3] x[2,3] x[2,3]" },
-                                      { .inputs = "b[3] x[2,3] x[]" },
-                                      { .inputs = "b[2,1] x[3] x[1,3]" },
-                                      { .inputs = "b[] x[2] x[2]" },
-                                      { .inputs = "b[5,4] x[4] x[5,4]" },
-                                      { .inputs = "b[0,3] x[3] x[3]" },
-                                      { .inputs = "b[4] i9[4] i9[4]" },
-                                      { 0 } },
+    .examples = (const tr_example[]){
+        { .inputs = "b[2,3] x[2,3] x[2,3]" }, { .inputs = "b[3] x[2,3] x[]" },
+        { .inputs = "b[2,1] x[3] x[1,3]" },   { .inputs = "b[] x[2] x[2]" },
+        { .inputs = "b[5,4] x[4] x[5,4]" },   { .inputs = "b[0,3] x[3] x[3]" },
+        { .inputs = "b[4] i9[4] i9[4]" },     { 0 } },
 };
 
 tr_tensor *tr_where(tr_tensor *condition, tr_tensor *a, tr_tensor *b)
@@ -150,7 +149,7 @@ tr_tensor *tr_where(tr_tensor *condition, tr_tensor *a, tr_tensor *b)
     return tr_apply(&tri_op_where, (tr_tensor *[]){ condition, a, b }, 3, NULL, 0);
 }
 
-/* --- Logic: what is not 0 is true -------------------------------------------------------------------------- */
+/* --- Logic: what is not 0 is true ------------------------------------------------------------- */
 
 static tr_tensor *is_true(tr_tensor *x)
 {

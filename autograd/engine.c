@@ -119,13 +119,18 @@ static void mark_needed(walk *w)
 
 /* --- Pass 3 -------------------------------------------------------------------------------------------- */
 
+/* A rule reads its call's inputs and its result: they must hold what they held at the call. */
 static bool check_versions(const tr_node *node)
 {
-    for (int i = 0; i < node->call.input_count; i++) {
-        if (node->call.in[i]->storage->version == node->versions[i]) continue;
-        tr_fail(TR_ERR_STATE,
-                "backward: input %d of %s was changed in place after it was used; assign to a copy", i,
-                node->call.op->name);
+    const tr_call *c = &node->call;
+    const int      inputs = c->input_count;
+    for (int i = 0; i <= inputs; i++) {
+        const tr_tensor *t = i < inputs ? c->in[i] : c->out;
+        if (t->storage->version == node->versions[i]) continue;
+        char what[40] = "the result";
+        if (i < inputs) snprintf(what, sizeof what, "input %d", i);
+        tr_fail(TR_ERR_STATE, "backward: %s of %s was changed in place after it was used; assign to a copy",
+                what, c->op->name);
         return false;
     }
     return true;

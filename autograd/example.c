@@ -1,8 +1,10 @@
-/* example.c: makes the inputs that an operation's examples describe, and checks its gradients on them.
+/* example.c: makes the inputs that an operation's examples describe, and checks its gradients on
+ * them.
  *
  * Values are drawn in f64, rounded to f32 so that both dtypes hold the same numbers, then laid out
  * contiguously or strided. Nothing here knows a single operation: descriptors say it all.
- * Read next: gradcheck.c for the check itself, tests/test_ops.c for what else runs over the examples. */
+ * Read next: gradcheck.c for the check itself, tests/test_ops.c for what else runs over the
+ * examples. */
 #include "autograd/example.h"
 #include "autograd/tape.h"
 
@@ -17,7 +19,7 @@ typedef struct spec {
     tr_shape shape;
 } spec;
 
-/* --- Descriptions --------------------------------------------------------------------------------------- */
+/* --- Descriptions ----------------------------------------------------------------------------- */
 
 static bool parse_sizes(const char **text, tr_shape *shape)
 {
@@ -34,7 +36,8 @@ static bool parse_sizes(const char **text, tr_shape *shape)
     return true;
 }
 
-/* Reads the next word; false at the end, or with an error where there is no word but something else. */
+/* Reads the next word; false at the end, or with an error where there is no word but something
+ * else. */
 static bool next_spec(const char **text, spec *s)
 {
     while (**text == ' ') ++*text;
@@ -64,10 +67,10 @@ static int read_specs(const tr_example *e, spec specs[TRI_MAX_EXAMPLE_INPUTS])
     return tri_failed() ? 0 : count;
 }
 
-/* --- Values --------------------------------------------------------------------------------------------- */
+/* --- Values ----------------------------------------------------------------------------------- */
 
-/* Steps of 1/4 in random order, about 0, and no closer than 0.03 to a multiple of 1/2, where kinks lie;
- * those of different inputs are 0.04 apart. */
+/* Steps of 1/4 in random order, about 0, and no closer than 0.03 to a multiple of 1/2, where kinks
+ * lie; those of different inputs are 0.04 apart. */
 static tr_tensor *distinct(tr_shape shape, int position, tr_rng *rng)
 {
     const int64_t    n = tri_shape_numel(shape);
@@ -120,7 +123,7 @@ static tr_tensor *values_of(const spec *s, int position, tr_rng *rng)
     return floating_values(s, position, rng);
 }
 
-/* --- Layouts -------------------------------------------------------------------------------------------- */
+/* --- Layouts ---------------------------------------------------------------------------------- */
 
 const char *tri_layout_name(tri_layout layout)
 {
@@ -192,7 +195,7 @@ int tri_example_inputs(const tr_example *e, tr_dtype dtype, tri_layout layout, u
     return count;
 }
 
-/* --- Checks --------------------------------------------------------------------------------------------- */
+/* --- Checks ----------------------------------------------------------------------------------- */
 
 typedef struct application {
     const tr_op      *op;
@@ -203,7 +206,8 @@ typedef struct application {
 static tr_tensor *apply_example(void *context, tr_tensor *const *inputs)
 {
     const application *a = context;
-    return tr_apply(a->op, inputs, a->input_count, a->example->attributes, a->example->attribute_bytes);
+    return tr_apply(a->op, inputs, a->input_count, a->example->attributes,
+                    a->example->attribute_bytes);
 }
 
 static void check_example(const tr_op *op, int order, void *table, tri_example_check *check)
@@ -238,8 +242,9 @@ tr_status tri_check_op(const tr_op *op, int order, void *table, tri_op_check *re
             *check = (tri_example_check){ .example = e, .layout = (tri_layout)layout };
             check_example(op, order, table, check);
             const tr_gradcheck_result *worst = &result->checks[result->worst].result;
-            if (check->result.passed ? worst->passed && check->result.worst_error > worst->worst_error
-                                     : worst->passed || check->result.worst_error > worst->worst_error)
+            if (check->result.passed
+                    ? worst->passed && check->result.worst_error > worst->worst_error
+                    : worst->passed || check->result.worst_error > worst->worst_error)
                 result->worst = result->count;
             result->failed += !check->result.passed;
             result->count++;

@@ -1,15 +1,16 @@
-/* function.c: exponentials and logarithms, circular and hyperbolic functions, error and gamma functions.
+/* function.c: exponentials and logarithms, circular and hyperbolic functions, error and gamma
+ * functions.
  *
- * The pattern is arithmetic.c's. Derivatives are taken from the result y where that is cheaper or more
- * exact than from the argument.                                                                       */
+ * The pattern is arithmetic.c's. Derivatives are taken from the result y where that is cheaper or
+ * more exact than from the argument. */
 #include "autograd/registry.h"
 
 #include <math.h>
 
-#define LN_2           0.69314718055994530942
+#define LN_2             0.69314718055994530942
 #define TWO_OVER_SQRT_PI 1.12837916709551257390
 
-/* --- Exponentials and logarithms -------------------------------------------------------------------------- */
+/* --- Exponentials and logarithms -------------------------------------------------------------- */
 
 /* y = e^x        gx = g y */
 static tr_status exp_forward(tr_call *c)
@@ -88,7 +89,8 @@ static void log_vjp(tr_call *c, tr_tensor *g, tr_tensor **gin)
 }
 
 const tr_op tri_op_log = {
-    .name = "log", .arguments = { "x" }, TR_OP_PLACE, .formula = "y = ln x", .gradient = "gx = g / x",
+    .name = "log", .arguments = { "x" }, TR_OP_PLACE,
+    .formula = "y = ln x", .gradient = "gx = g / x",
     .forward = log_forward, .vjp = log_vjp, .examples = tri_examples_positive,
 };
 
@@ -141,7 +143,7 @@ tr_tensor *tr_log2(tr_tensor *x)
     return tri_apply_unary(&tri_op_log2, x);
 }
 
-/* --- Circular and hyperbolic functions ---------------------------------------------------------------------- */
+/* --- Circular and hyperbolic functions -------------------------------------------------------- */
 
 /* y = sin(x)      gx = g cos(x) */
 static tr_status sin_forward(tr_call *c)
@@ -365,7 +367,8 @@ static void tanh_fast_vjp(tr_call *c, tr_tensor *g, tr_tensor **gin)
 const tr_op tri_op_tanh = {
     .name = "tanh", .arguments = { "x" }, TR_OP_PLACE,
     .formula = "y = tanh(x)", .gradient = "gx = g (1 - y y)",
-    .forward = tanh_forward, .vjp = tanh_vjp, .fast_vjp = tanh_fast_vjp, .examples = tri_examples_any,
+    .forward = tanh_forward, .vjp = tanh_vjp, .fast_vjp = tanh_fast_vjp,
+    .examples = tri_examples_any,
 };
 
 tr_tensor *tr_tanh(tr_tensor *x)
@@ -373,7 +376,7 @@ tr_tensor *tr_tanh(tr_tensor *x)
     return tri_apply_unary(&tri_op_tanh, x);
 }
 
-/* --- Error and gamma functions -------------------------------------------------------------------------------- */
+/* --- Error and gamma functions ---------------------------------------------------------------- */
 
 /* 2 / sqrt(pi) e^(-x x), the derivative of erf. */
 static tr_tensor *bell(tr_tensor *x)
@@ -394,7 +397,8 @@ static void erf_vjp(tr_call *c, tr_tensor *g, tr_tensor **gin)
 
 const tr_op tri_op_erf = {
     .name = "erf", .arguments = { "x" }, TR_OP_PLACE,
-    .formula = "y = 2 / sqrt(pi) times the integral of e^(-t t) from 0 to x", .gradient = "gx = 2 / sqrt(pi) g e^(-x x)",
+    .formula = "y = 2 / sqrt(pi) times the integral of e^(-t t) from 0 to x",
+    .gradient = "gx = 2 / sqrt(pi) g e^(-x x)",
     .forward = erf_forward, .vjp = erf_vjp, .examples = tri_examples_any,
 };
 

@@ -1,11 +1,11 @@
 /* gradcheck.c: compares gradients with central differences.
  *
- * The function's values are projected on a random direction v, S1 = <f(x), v>, and dS1/dx is compared
- * with differences of S1. For order 2 these gradients are projected again, S2 = sum_i <dS1/dx_i, u_i>,
- * and S2 is differentiated by every x_i and by v: a rule that forgets to pass its cotangent on as part
- * of the graph shows there. Order 3 does the same to S2.
- * Inputs are changed in place, one element at a time, and get their old bits back.
- * Read next: example.c, which runs this over the examples of an operation.                           */
+ * The function's values are projected on a random direction v, S1 = <f(x), v>, and dS1/dx is
+ * compared with differences of S1. For order 2 these gradients are projected again, S2 = sum_i
+ * <dS1/dx_i, u_i>, and S2 is differentiated by every x_i and by v: a rule that forgets to pass its
+ * cotangent on as part of the graph shows there. Order 3 does the same to S2. Inputs are changed
+ * in place, one element at a time, and get their old bits back.
+ * Read next: example.c, which runs this over the examples of an operation. */
 #include "autograd/tape.h"
 
 #include <float.h>
@@ -32,7 +32,7 @@ typedef struct row {
     double  analytic, numeric, error;
 } row;
 
-/* --- Projections ---------------------------------------------------------------------------------------- */
+/* --- Projections ------------------------------------------------------------------------------ */
 
 static tr_tensor *dot(tr_tensor *a, tr_tensor *b)
 {
@@ -67,7 +67,7 @@ static double value_of_projection(const check *k, int order)
     return value;
 }
 
-/* --- Differences ---------------------------------------------------------------------------------------- */
+/* --- Differences ------------------------------------------------------------------------------ */
 
 static double *element(const tr_tensor *t, int64_t i)
 {
@@ -150,7 +150,8 @@ static void compare(const check *k, int order, row *rows)
         if (s->requires_grad)
             tr_grad(&s, 1, k->variables, k->count, g, NULL);
         else
-            for (int i = 0; i < k->count; i++) g[i] = tr_zeros(TR_F64, tr_shape_of(k->variables[i]));
+            for (int i = 0; i < k->count; i++)
+                g[i] = tr_zeros(TR_F64, tr_shape_of(k->variables[i]));
         const int compared = order == 1 ? k->count - 1 : k->count;
         for (int i = 0; i < compared && !tri_failed(); i++) {
             const tr_tensor *gradient = tri_contiguous(g[i]);
@@ -160,7 +161,7 @@ static void compare(const check *k, int order, row *rows)
     tr_scope_pop(scope);
 }
 
-/* --- Preparation ---------------------------------------------------------------------------------------- */
+/* --- Preparation ------------------------------------------------------------------------------ */
 
 static bool check_variable(const tr_tensor *t, int number)
 {
@@ -172,8 +173,8 @@ static bool check_variable(const tr_tensor *t, int number)
     }
     for (int axis = 0; axis < t->rank && tr_numel(t) > 0; axis++)
         if (t->stride[axis] == 0 && t->shape[axis] > 1) {
-            tr_fail(TR_ERR_VALUE, "gradcheck: input %d, %s, repeats one element; give a copy", number,
-                    tr_describe(t, text, sizeof text));
+            tr_fail(TR_ERR_VALUE, "gradcheck: input %d, %s, repeats one element; give a copy",
+                    number, tr_describe(t, text, sizeof text));
             return false;
         }
     return true;
@@ -197,7 +198,8 @@ static bool collect_variables(check *k)
     return true;
 }
 
-/* The shape of the result, which is computed twice: a function that draws random numbers is noticed. */
+/* The shape of the result, which is computed twice: a function that draws random numbers is
+ * noticed. */
 static bool result_shape(const check *k, tr_shape *shape)
 {
     tr_scope        *scope = tr_scope_push();
@@ -214,8 +216,9 @@ static bool result_shape(const check *k, tr_shape *shape)
         *shape = tr_shape_of(y);
         const size_t bytes = (size_t)tr_numel(y) * sizeof(double);
         if (!tr_same_shape(y, again) || (bytes > 0 && memcmp(y->data, again->data, bytes) != 0))
-            tr_fail(TR_ERR_VALUE, "gradcheck: the function gave two results for the same inputs; draw "
-                                  "random numbers outside it");
+            tr_fail(TR_ERR_VALUE,
+                    "gradcheck: the function gave two results for the same inputs; draw "
+                    "random numbers outside it");
     }
     tr_scope_pop(scope);
     return y != NULL && !tri_failed();
@@ -237,13 +240,14 @@ static bool draw_directions(check *k, int order, uint64_t seed)
     return !tri_failed();
 }
 
-/* --- Result --------------------------------------------------------------------------------------------- */
+/* --- Result ----------------------------------------------------------------------------------- */
 
 static void print_table(const check *k, int order, const row *rows, FILE *stream)
 {
     fprintf(stream, "gradient check of order %d, tolerance %g; the worst elements:\n", order,
             k->tolerance);
-    fprintf(stream, "%10s %8s %24s %24s %10s\n", "input", "element", "analytic", "numeric", "error");
+    fprintf(stream, "%10s %8s %24s %24s %10s\n", "input", "element", "analytic", "numeric",
+            "error");
     for (int i = 0; i < TABLE_ROWS && rows[i].input >= 0; i++) {
         char name[24] = "cotangent";
         if (rows[i].input < k->input_count) snprintf(name, sizeof name, "%d", rows[i].input);
@@ -264,8 +268,9 @@ static void take_worst(const row *worst, int order, double tolerance, tr_gradche
     result->numeric = worst->numeric;
 }
 
-tr_status tr_gradcheck(tr_function function, void *context, tr_tensor *const *inputs, int input_count,
-                       const tr_gradcheck_options *options, tr_gradcheck_result *result)
+tr_status tr_gradcheck(tr_function function, void *context, tr_tensor *const *inputs,
+                       int input_count, const tr_gradcheck_options *options,
+                       tr_gradcheck_result *result)
 {
     static const tr_gradcheck_options defaults = { 0 };
     const tr_gradcheck_options       *o = options != NULL ? options : &defaults;

@@ -248,7 +248,8 @@ tr_status tr_eigh(const tr_tensor *a, tr_tensor **values, tr_tensor **vectors)
     *values = tri_new(a->dtype, shape);
     *vectors = tri_new(a->dtype, tr_shape_of(a));
     if (*values != NULL && *vectors != NULL) tri_eigh(*values, *vectors, a, &bad);
-    return check_factored(&c, bad, "not finite");
+    if (check_factored(&c, bad, "not finite") != TR_OK) *values = *vectors = NULL;
+    return tr_status_get();
 }
 
 /* --- Products --------------------------------------------------------------------------------- */

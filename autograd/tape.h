@@ -10,7 +10,7 @@ typedef struct tr_node {
     tr_call         call;
     struct tr_node *previous; /* the call recorded before this one in this thread */
     uint64_t        serial;   /* its number, counted from the start of the thread */
-    uint32_t       *versions; /* of the inputs' storage at the call */
+    uint32_t       *versions; /* of the storage of inputs and result at the call */
 } tr_node;
 
 /* The shape that `count` shapes broadcast to; false if they do not. */

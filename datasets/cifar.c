@@ -58,7 +58,8 @@ static tr_status read_split(tr_dataset *d, tr_data_split split, tri_input *in, i
     return TR_OK;
 }
 
-static tr_status open_split(tr_dataset *d, const char *folder, tr_data_split split, bool allow_partial)
+static tr_status open_split(tr_dataset *d, const char *folder, tr_data_split split,
+                            bool allow_partial)
 {
     tri_input in[BATCHES];
     char path[BATCHES][TRI_PATH_SIZE], file[32];

@@ -49,8 +49,7 @@ char *tri_copy_text(const char *text)
     return copy;
 }
 
-/* --- Open
- * ----------------------------------------------------------------------------------------- */
+/* --- Open ------------------------------------------------------------------------------ */
 
 static const tri_kind *find_kind(const char *spec, const char **argument)
 {
@@ -131,8 +130,7 @@ tr_status tri_split_rows(tr_dataset *d, tri_rows rows, int64_t count, double tes
     return TR_OK;
 }
 
-/* --- Read
- * ----------------------------------------------------------------------------------------- */
+/* --- Read ------------------------------------------------------------------------------ */
 
 static void release_caches(void *object)
 {
@@ -206,8 +204,7 @@ int64_t tri_source_grain(const tr_dataset *d)
     return d->source->draw ? 16 : (1 << 18) / image_size(d) + 1;
 }
 
-/* --- Whole stretches
- * ------------------------------------------------------------------------------- */
+/* --- Whole stretches ------------------------------------------------------------------- */
 
 static bool check_range(const char *what, const tr_dataset *d, tr_data_split split, int64_t begin,
                         int64_t end)
@@ -241,7 +238,8 @@ static void read_piece(void *context, int64_t begin, int64_t end)
         tri_source_read(job->dataset, job->split, job->begin + i, job->x + i * size);
 }
 
-tr_tensor *tr_dataset_images(const tr_dataset *dataset, tr_data_split split, int64_t begin, int64_t end)
+tr_tensor *tr_dataset_images(const tr_dataset *dataset, tr_data_split split, int64_t begin,
+                             int64_t end)
 {
     if (!check_range("dataset_images", dataset, split, begin, end)) return NULL;
     if (tri_source_prepare(dataset, split) != TR_OK) return NULL;
@@ -253,7 +251,8 @@ tr_tensor *tr_dataset_images(const tr_dataset *dataset, tr_data_split split, int
     return x;
 }
 
-tr_tensor *tr_dataset_labels(const tr_dataset *dataset, tr_data_split split, int64_t begin, int64_t end)
+tr_tensor *tr_dataset_labels(const tr_dataset *dataset, tr_data_split split, int64_t begin,
+                             int64_t end)
 {
     if (!check_range("dataset_labels", dataset, split, begin, end)) return NULL;
     if (dataset->classes == 0) {
@@ -267,7 +266,8 @@ tr_tensor *tr_dataset_labels(const tr_dataset *dataset, tr_data_split split, int
     return labels;
 }
 
-int tr_dataset_factors(const tr_dataset *dataset, tr_data_split split, int64_t index, double factors[8])
+int tr_dataset_factors(const tr_dataset *dataset, tr_data_split split, int64_t index,
+                       double factors[8])
 {
     if (!dataset || !dataset->source->factors || index < 0 || index >= dataset->count[split])
         return 0;

@@ -1,13 +1,13 @@
-/* datasets.h: images and their labels: built-in sets, readers, the loader that makes batches, pictures.
+/* datasets.h: images and their labels: built-in sets, readers, the loader of batches, pictures.
  *
  *     tr_dataset *digits = tr_dataset_open("digits", NULL);
- *     tr_loader  *loader = tr_loader_new(digits, &(tr_loader_options){ .batch = 256, .shuffle = true });
+ *     tr_loader  *loader = tr_loader_new(digits, &(tr_loader_options){ .shuffle = true });
  *     for (tr_batch b; tr_loader_next(loader, &b); )
  *         ...                                        b.x is f32 [N, H, W, C] in [0, 1]
  *
  * Datasets and loaders belong to the scope that is innermost when they are made, like every object.
  * A dataset and its loaders are used by one thread at a time.
- * Read next: train/train.h, which feeds models from loaders.                                        */
+ * Read next: train/train.h, which feeds models from loaders. */
 #ifndef TENREC_DATASETS_H
 #define TENREC_DATASETS_H
 
@@ -36,8 +36,8 @@ typedef struct tr_dataset {
 
 typedef struct tr_dataset_options {
     uint64_t seed;          /* of the procedural sets: another seed gives other images */
-    double   test_fraction; /* of sets that come in one piece (idx, npy, csv, images): this share of the
-                               rows, evenly spaced, is the test split; in (0, 1); 0 stands for 0.1 */
+    double   test_fraction; /* of sets that come in one piece (idx, npy, csv, images): this share,
+                               evenly spaced, is the test split; in (0, 1); 0 stands for 0.1 */
     bool     allow_partial; /* cifar10: take the batches that are there */
     int64_t  height, width; /* images: the size that pictures are brought to; 0 stands for 64 */
     bool     gray;          /* images: one channel instead of three */
@@ -45,29 +45,30 @@ typedef struct tr_dataset_options {
 
 /* Opens a dataset by its specification:
  *
- *   digits              28 x 28 x 1, 10 classes, 60,000 + 10,000: drawn from pen strokes, no file needed
- *   shapes              32 x 32 x 1, 3 classes, 60,000 + 10,000: square, ellipse, heart at random scale,
- *                       angle and place, with the true factors (tr_dataset_factors)
- *   mnist[:DIR]         28 x 28 x 1, 10 classes, 60,000 + 10,000: the four IDX files, plain or .gz
+ *   digits              28 x 28 x 1, 10 classes, 60,000 + 10,000: drawn from pen strokes, no file
+ *   shapes              32 x 32 x 1, 3 classes, 60,000 + 10,000: square, ellipse, heart at random
+ *                       scale, angle and place, with the true factors (tr_dataset_factors)
+ *   mnist[:DIR]         28 x 28 x 1, 10 classes, 60,000 + 10,000: four IDX files, plain or .gz
  *   fashion-mnist[:DIR] the same format, clothes
  *   cifar10[:DIR]       32 x 32 x 3, 10 classes, 50,000 + 10,000: the binary batches
  *   idx:IMAGES[,LABELS] u8 IDX files [N, H, W] or [N, H, W, C], and [N]; plain or .gz
- *   npy:FILE            u8 (shown as value / 255), f32 or f64 (taken as it is), [N, D], [N, H, W] or
- *                       [N, H, W, C]; rows of D numbers are images 1 x D x 1
+ *   npy:FILE            u8 (shown as value / 255), f32 or f64 (taken as it is): [N, D], [N, H, W]
+ *                       or [N, H, W, C]; rows of D numbers are images 1 x D x 1
  *   csv:FILE            numbers between commas, an optional header line; each column is brought to
- *                       [0, 1] by its smallest and largest training value; images 1 x columns x 1
- *   images:DIR          PNG, PGM and PPM pictures, scaled and centre-cropped to options' size; the class
- *                       is the name of the sub-folder; without sub-folders there are no labels. The
- *                       order is a fixed shuffle of the sorted names.
+ *                       [0, 1] by its smallest and largest training value (a test value may lie
+ *                       outside); images 1 x columns x 1
+ *   images:DIR          PNG, PGM and PPM pictures, scaled and centre-cropped to options' size; the
+ *                       class is the name of the sub-folder; without sub-folders there are no
+ *                       labels. The order is a fixed shuffle of the sorted names.
  *
  * With no DIR these places are searched: data/NAME, data, $TENREC_DATA/NAME, $TENREC_DATA,
- * $XDG_DATA_HOME/tenrec/NAME and $XDG_DATA_HOME/tenrec (or ~/.local/share/tenrec). Fashion-MNIST's files
- * have MNIST's names, so they are found in folders called fashion-mnist only.
+ * $XDG_DATA_HOME/tenrec/NAME and $XDG_DATA_HOME/tenrec (or ~/.local/share/tenrec).
+ * Fashion-MNIST's files have MNIST's names, so they are found in folders called fashion-mnist only.
  *
  * Errors: TR_ERR_VALUE for an unknown kind (the message lists the known ones) or a bad option;
- * TR_ERR_FILE for a missing file (the message lists the places and the download command) and for one
- * that is cut short, too long, or not what it says it is. Files are trusted in nothing: sizes in
- * headers are checked against the file before memory is taken.                                      */
+ * TR_ERR_FILE for a missing file (the message lists the places and the download command) and for
+ * one that is cut short, too long, or not what it says it is. Files are trusted in nothing: sizes
+ * in headers are checked against the file before memory is taken. */
 TR_API tr_dataset *tr_dataset_open(const char *spec, const tr_dataset_options *options);
 
 /* Images begin .. end - 1 of a split: f32 [end - begin, H, W, C], in the innermost scope. Errors: a
@@ -79,10 +80,11 @@ TR_API tr_tensor *tr_dataset_images(const tr_dataset *dataset, tr_data_split spl
 TR_API tr_tensor *tr_dataset_labels(const tr_dataset *dataset, tr_data_split split, int64_t begin,
                                     int64_t end);
 
-/* The numbers that a procedural image was drawn from. `shapes`: shape (0 square, 1 ellipse, 2 heart),
- * scale in [0.5, 1], angle in radians in [0, 2 pi), x and y of the centre in [0, 1]. Writes them to
- * factors (room for 8) and returns how many there are: 5 for shapes, 0 for sets without known factors
- * and for an index outside the split. */
+/* The numbers that a procedural image was drawn from. `shapes`: shape (0 square, 1 ellipse,
+ * 2 heart), scale in [0.5, 1], angle in radians in [0, 2 pi) (a square looks the same after pi / 2,
+ * an ellipse after pi), x and y of the centre in [0, 1], y downwards. Writes them to factors (room
+ * for 8) and returns how many there are: 5 for shapes, 0 for sets without known factors and for an
+ * index outside the split. */
 TR_API int tr_dataset_factors(const tr_dataset *dataset, tr_data_split split, int64_t index,
                               double factors[8]);
 
@@ -106,8 +108,9 @@ typedef struct tr_loader_options {
     bool     shuffle;    /* each epoch in its own random order, else in the order of the split */
     uint64_t seed;       /* of the order */
     bool     drop_last;  /* leave out a last batch that is not full */
-    int64_t  begin, end; /* use images begin .. end - 1 of the split only; end 0: to the last one. A
-                            validation part is .end = n - v for one loader, .begin = n - v for another */
+    int64_t  begin, end; /* use images begin .. end - 1 of the split only; end 0: to the last
+                            one. To keep v of n images for validation give one loader
+                            .end = n - v and another .begin = n - v */
     int64_t  limit;      /* use at most this many of them, the first; 0: all */
 } tr_loader_options;
 
@@ -133,21 +136,22 @@ TR_API int64_t tr_loader_batches(const tr_loader *loader); /* per epoch */
 TR_API int64_t tr_loader_epoch(const tr_loader *loader);
 TR_API int64_t tr_loader_position(const tr_loader *loader);
 
-/* Goes to that place: the next call gives batch `position` of `epoch`, as it would have been without
- * interruption. position = tr_loader_batches() is the end of the epoch: the next call returns false. */
+/* Goes to that place: the next call gives batch `position` of `epoch`, as it would have been
+ * without interruption. position = tr_loader_batches() is the end of the epoch: the next call
+ * returns false. */
 TR_API tr_status tr_loader_seek(tr_loader *loader, int64_t epoch, int64_t position);
 
 /* --- Pictures -------------------------------------------------------------------------------- */
 
-/* A picture is a tensor [H, W] or [H, W, C] with C = 1 (grey) or 3 (red, green, blue): u8, or f32 or
- * f64 in [0, 1] (values outside are clamped, NaN is black). */
+/* A picture is a tensor [H, W] or [H, W, C] with C = 1 (grey) or 3 (red, green, blue): u8, or f32
+ * or f64 in [0, 1] (values outside are clamped, NaN is black). */
 
 /* Writes .png, or .pgm (grey) and .ppm (colour), by the ending of the path. PNG needs a build with
  * libpng; the message names the package otherwise. */
 TR_API tr_status tr_save_image(const char *path, const tr_tensor *picture);
 
-/* Reads .png (8 or 16 bits, palette, transparency over black), .pgm or .ppm (binary or text, 8 bits)
- * by content: u8 [H, W, C]. At most 2^28 values. */
+/* Reads .png (8 or 16 bits, palette, transparency over black), .pgm or .ppm (binary or text, 8
+ * bits), told apart by content: u8 [H, W, C]. At most 2^28 values. */
 TR_API tr_tensor *tr_load_image(const char *path);
 
 typedef struct tr_image_grid_options {

@@ -10,8 +10,7 @@
 #include "datasets/source.h"
 #include "datasets/stroke.h"
 
-/* --- Numbers ------------------------------------------------------------------------------------
- */
+/* --- Numbers --------------------------------------------------------------------------- */
 
 /* The random numbers of one image: Philox blocks 0, 1, ... of a counter made of split and index. */
 typedef struct dice {
@@ -21,11 +20,12 @@ typedef struct dice {
 
 static dice dice_of(uint64_t seed, tr_data_split split, int64_t index)
 {
-    dice d = {
-        .counter = {0,                                  (uint32_t)split, (uint32_t)index, (uint32_t)((uint64_t)index >> 32) },
-        .key = { (uint32_t)seed, (uint32_t)(seed >> 32)              },
-        .used = 4
-    };
+    dice d = { .used = 4 };
+    d.counter[1] = (uint32_t)split;
+    d.counter[2] = (uint32_t)index;
+    d.counter[3] = (uint32_t)((uint64_t)index >> 32);
+    d.key[0] = (uint32_t)seed;
+    d.key[1] = (uint32_t)(seed >> 32);
     return d;
 }
 
@@ -66,8 +66,7 @@ static float bounded(float x, float low, float high)
     return x < low ? low : x > high ? high : x;
 }
 
-/* --- The hand ------------------------------------------------------------------------------------
- */
+/* --- The hand -------------------------------------------------------------------------- */
 
 static const tri_glyph *choose_glyph(dice *d, int digit)
 {
@@ -80,15 +79,19 @@ static const tri_glyph *choose_glyph(dice *d, int digit)
     return &tri_glyphs[first];
 }
 
-/* The glyph's points, each a little off its place; the glyph is about 1 high. */
+/* The glyph's points, each a little off its place, neighbours in a similar direction: a hand drifts
+ * rather than trembles. The glyph is about 1 high. */
 static void write_points(dice *d, const tri_glyph *glyph, tri_path *path)
 {
     float x[TRI_GLYPH_POINTS], y[TRI_GLYPH_POINTS];
     uint8_t pen[TRI_GLYPH_POINTS];
-    float care = dice_uniform(d, 0.018f, 0.045f);
+    float care = dice_uniform(d, 0.015f, 0.045f);
+    float dx = care * dice_normal(d), dy = care * dice_normal(d);
     for (int i = 0; i < glyph->count; i++) {
-        x[i] = 0.01f * (float)glyph->point[i].x + care * dice_normal(d);
-        y[i] = 0.01f * (float)glyph->point[i].y + care * dice_normal(d);
+        dx = 0.7f * (dx + care * dice_normal(d));
+        dy = 0.7f * (dy + care * dice_normal(d));
+        x[i] = 0.01f * (float)glyph->point[i].x + dx;
+        y[i] = 0.01f * (float)glyph->point[i].y + dy;
         pen[i] = glyph->point[i].pen;
     }
     tri_path_from_points(path, x, y, pen, glyph->count, 5);
@@ -116,8 +119,7 @@ static void wobble(dice *d, tri_path *path)
     }
 }
 
-/* --- The writer's style --------------------------------------------------------------------------
- */
+/* --- The writer's style ---------------------------------------------------------------- */
 
 static void slant_and_turn(dice *d, tri_path *path)
 {
@@ -174,8 +176,7 @@ static void place(dice *d, tri_path *path)
     }
 }
 
-/* --- The dataset ---------------------------------------------------------------------------------
- */
+/* --- The dataset ----------------------------------------------------------------------- */
 
 static int64_t digit_label(uint64_t seed, tr_data_split split, int64_t index)
 {

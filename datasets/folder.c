@@ -15,8 +15,7 @@
 #include <strings.h>
 #include <sys/stat.h>
 
-/* --- Names
- * ------------------------------------------------------------------------------------------ */
+/* --- Names ----------------------------------------------------------------------------- */
 
 typedef struct item {
     struct item *next;
@@ -85,8 +84,7 @@ static item **sorted(const items *list)
     return array;
 }
 
-/* --- Pictures
- * --------------------------------------------------------------------------------------- */
+/* --- Pictures -------------------------------------------------------------------------- */
 
 /* The mean of channel c over the rectangle from (y0, x0) to (y1, x1), in pixels, edges weighted by
  * the part that lies inside. */
@@ -131,8 +129,7 @@ static void fit(const tr_dataset *d, const tr_tensor *p, uint8_t *out)
     }
 }
 
-/* --- The dataset
- * ------------------------------------------------------------------------------------ */
+/* --- The dataset ----------------------------------------------------------------------- */
 
 /* Lists the pictures, and names the classes where there are sub-folders. */
 static tr_status list_pictures(tr_dataset *d, const char *root, items *pictures)

@@ -13,8 +13,7 @@
 
 enum { IDX_U8 = 8, IDX_MAX_RANK = 4 };
 
-/* --- The format
- * ----------------------------------------------------------------------------------- */
+/* --- The format ------------------------------------------------------------------------ */
 
 typedef struct idx_array {
     int rank;
@@ -102,8 +101,7 @@ static tr_status read_labels(const char *path, int64_t count, int64_t classes, t
     return TR_OK;
 }
 
-/* --- MNIST and Fashion-MNIST
- * ----------------------------------------------------------------------- */
+/* --- MNIST and Fashion-MNIST ----------------------------------------------------------- */
 
 static const char *const fashion_names[] = { "T-shirt", "trouser", "pullover", "dress", "coat",
                                              "sandal",  "shirt",   "sneaker",  "bag",   "boot" };
@@ -142,8 +140,7 @@ tr_status tri_open_mnist(tr_dataset *d, const char *argument, const tr_dataset_o
     return open_split(d, folder, TR_TEST);
 }
 
-/* --- Any IDX files
- * --------------------------------------------------------------------------------- */
+/* --- Any IDX files --------------------------------------------------------------------- */
 
 tr_status tri_open_idx(tr_dataset *d, const char *argument, const tr_dataset_options *options)
 {

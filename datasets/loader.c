@@ -22,8 +22,7 @@ struct tr_loader {
     tr_batch full, last;   /* last: the epoch's last batch, where it is smaller */
 };
 
-/* --- Make
- * ----------------------------------------------------------------------------------------- */
+/* --- Make ------------------------------------------------------------------------------ */
 
 /* Fills in the defaults and makes [begin, end) the range used; false and an error for a bad option.
  */
@@ -106,8 +105,7 @@ tr_loader *tr_loader_new(const tr_dataset *dataset, const tr_loader_options *opt
     return make_tensors(loader) == TR_OK ? loader : NULL;
 }
 
-/* --- Go through
- * ------------------------------------------------------------------------------------ */
+/* --- Go through ------------------------------------------------------------------------ */
 
 /* Puts the permutation of the current epoch into loader->order. */
 static tr_status order_epoch(tr_loader *loader)

@@ -10,8 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* --- Plain bytes ---------------------------------------------------------------------------------
- */
+/* --- Plain bytes ----------------------------------------------------------------------- */
 
 static uint8_t to_byte(double value)
 {
@@ -74,8 +73,7 @@ static bool make_plain(const tr_tensor *t, const char *what, tri_picture *p)
     return true;
 }
 
-/* --- Grid ----------------------------------------------------------------------------------------
- */
+/* --- Grid ------------------------------------------------------------------------------ */
 
 /* Makes each pixel of a plain image a square of zoom x zoom at `out`, whose rows are `pitch` apart.
  */
@@ -125,8 +123,7 @@ tr_tensor *tr_image_grid(const tr_tensor *images, const tr_image_grid_options *o
     return bytes ? grid : NULL;
 }
 
-/* --- Bytes for a browser
- * --------------------------------------------------------------------------- */
+/* --- Bytes for a browser --------------------------------------------------------------- */
 
 static void put_u32(uint8_t *at, int64_t value)
 {
@@ -172,8 +169,7 @@ void *tr_encode_image(const tr_tensor *picture, int64_t *bytes, const char **med
     return tri_png_built() ? tri_png_encode(&p, "encode_image", bytes) : encode_bmp(&p, bytes);
 }
 
-/* --- Save ----------------------------------------------------------------------------------------
- */
+/* --- Save ------------------------------------------------------------------------------ */
 
 static bool ends_in(const char *path, const char *ending)
 {
@@ -232,8 +228,7 @@ tr_status tr_save_image(const char *path, const tr_tensor *picture)
     return tr_status_get();
 }
 
-/* --- Load ----------------------------------------------------------------------------------------
- */
+/* --- Load ------------------------------------------------------------------------------ */
 
 typedef struct pnm_text {
     const char *path;

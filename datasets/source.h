@@ -37,7 +37,7 @@ typedef struct tri_kind {
     tr_status (*open)(tr_dataset *dataset, const char *argument, const tr_dataset_options *options);
 } tri_kind;
 
-/* --- The readers ----------------------------------------------------------------------------- */
+/* --- The readers ----------------------------------------------------------------------- */
 
 tr_status tri_open_digits(tr_dataset *d, const char *argument, const tr_dataset_options *options);
 tr_status tri_open_mnist(tr_dataset *d, const char *argument, const tr_dataset_options *options);
@@ -48,7 +48,7 @@ tr_status tri_open_npy(tr_dataset *d, const char *argument, const tr_dataset_opt
 tr_status tri_open_csv(tr_dataset *d, const char *argument, const tr_dataset_options *options);
 tr_status tri_open_images(tr_dataset *d, const char *argument, const tr_dataset_options *options);
 
-/* --- Using a source (dataset.c) --------------------------------------------------------------- */
+/* --- Using a source (dataset.c) -------------------------------------------------------- */
 
 /* Takes the memory that reading a split needs; call once before the two functions below. */
 tr_status tri_source_prepare(const tr_dataset *d, tr_data_split split);
@@ -61,8 +61,7 @@ int64_t tri_source_label(const tr_dataset *d, tr_data_split split, int64_t index
  * are only copied that the copying outweighs starting a thread. */
 int64_t tri_source_grain(const tr_dataset *d);
 
-/* --- Help for readers (dataset.c, places.c) ----------------------------------------------------
- */
+/* --- Help for readers (dataset.c, places.c) -------------------------------------------- */
 
 /* Cuts rows that came in one piece into both splits: each 1/fraction-th row goes to the test split.
  */

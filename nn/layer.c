@@ -198,9 +198,9 @@ static tr_tensor *dropout_forward(tr_module *m, tr_tensor *x)
     if (!m->training) return x;
     int64_t *state = d->state->data;
     tr_rng   rng = { (uint64_t)state[0], (uint64_t)state[1], (uint64_t)state[2] };
-    tr_tensor *kept = tr_less(tr_uniform_like(x, &rng), tr_scalar(x->dtype, 1 - d->rate)); /* u8 */
+    x = tr_dropout(x, d->rate, &rng);
     state[2] = (int64_t)rng.block;
-    return tr_scale(tr_mul(x, tr_cast(kept, x->dtype)), 1 / (1 - d->rate));
+    return x;
 }
 
 static void dropout_init(tr_module *m, tr_rng *rng)

@@ -84,18 +84,13 @@ tr_tensor *tr_bce_with_logits_weighted(tr_tensor *x, tr_tensor *t, tr_tensor *po
     return tr_reduce_loss(tr_add(no, tr_mul(factor, tr_softplus(tr_neg(x)))), r);
 }
 
-/* t ln t, 0 (with derivative 0) where t is 0. */
-static tr_tensor *times_own_log(tr_tensor *t)
-{
-    if (tri_failed() || t == NULL) return NULL;
-    tr_tensor *zero = tr_equal(t, constant(t, 0));
-    return tr_mul(t, tr_log(tr_masked_fill(t, zero, 1)));
-}
-
+/* Where t is 0, value and derivatives are 0, as in PyTorch. */
 tr_tensor *tr_kl_div(tr_tensor *log_q, tr_tensor *t, tr_reduction r)
 {
     if (!usable(log_q, t, "kl_div")) return NULL;
-    return tr_reduce_loss(tr_sub(times_own_log(t), tr_mul(t, log_q)), r);
+    tr_tensor *zero = tr_equal(t, constant(t, 0));
+    tr_tensor *log_t = tr_log(tr_masked_fill(t, zero, 1));
+    return tr_reduce_loss(tr_mul(tr_masked_fill(t, zero, 0), tr_sub(log_t, log_q)), r);
 }
 
 /* max(v, epsilon) whose gradient goes to v also where it is below, as in PyTorch. */
@@ -246,7 +241,7 @@ tr_tensor *tr_triplet(tr_tensor *anchor, tr_tensor *positive, tr_tensor *negativ
                       tr_reduction r)
 {
     tr_tensor *excess = tr_sub(distance(anchor, positive), distance(anchor, negative));
-    return tr_reduce_loss(tr_relu(tr_add_scalar(excess, margin)), r);
+    return tr_reduce_loss(tr_clamp(tr_add_scalar(excess, margin), 0, (double)INFINITY), r);
 }
 
 tr_tensor *tr_info_nce(tr_tensor *query, tr_tensor *key, double temperature, tr_reduction r)

@@ -1,5 +1,6 @@
 /* nn.h: modules (a tree of named parameters), layers, initialisers. Losses are in nn/loss.h,
- * distributions in nn/distribution.h; this header includes both.
+ * normalisation as functions in nn/norm.h, distributions in nn/distribution.h; this header includes
+ * them.
  *
  *     tr_module *net = tr_nn_sequential(tr_nn_linear(784, 32, TR_RELU),
  *                                       tr_nn_linear(32, 784, TR_SIGMOID), NULL);

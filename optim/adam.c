@@ -46,7 +46,7 @@ static tr_optimizer *new_adam(tr_named_list parameters, const tr_adam_options *g
     rule.state[0] = "m";
     rule.state[1] = "v";
     rule.lr = o.lr == 0 ? 1e-3 : o.lr;
-    rule.weight_decay = o.weight_decay == 0 ? weight_decay : o.weight_decay;
+    rule.weight_decay = tri_option(o.weight_decay, weight_decay);
     rule.options = &o;
     rule.option_bytes = sizeof o;
     return tri_optimizer_new(parameters, &rule);

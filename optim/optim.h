@@ -22,8 +22,7 @@ extern "C" {
 
 #define TR_OFF (-1.0)
 
-/* --- Update rules
- * --------------------------------------------------------------------------------- */
+/* --- Update rules ----------------------------------------------------------------------------- */
 
 typedef struct tr_optimizer tr_optimizer;
 
@@ -52,7 +51,7 @@ typedef struct tr_adam_options {
     double beta1;        /* in [0, 1); 0: 0.9; TR_OFF: 0 */
     double beta2;        /* in [0, 1); 0: 0.999; TR_OFF: 0 */
     double epsilon;      /* 0: 1e-8; TR_OFF: 0 */
-    double weight_decay; /* tr_adam: 0: none. tr_adamw: 0: 0.01 (for none take tr_adam) */
+    double weight_decay; /* tr_adam: 0: none. tr_adamw: 0: 0.01; TR_OFF: 0 */
 } tr_adam_options;
 
 /* Adam (Kingma & Ba 2015, "Adam: a method for stochastic optimization"):
@@ -75,8 +74,8 @@ typedef struct tr_rmsprop_options {
 
 /* RMSprop (Hinton 2012, lecture 6e):
  *   g' = g + lambda w;  v = alpha v + (1 - alpha) g'^2
- *   centered:  a = alpha a + (1 - alpha) g',  r = sqrt(v - a^2) + epsilon;  else r = sqrt(v) +
- * epsilon w -= lr g' / r, and with momentum  b = mu b + g' / r,  w -= lr b */
+ *   r = sqrt(v) + epsilon;  centered: a = alpha a + (1 - alpha) g',  r = sqrt(v - a^2) + epsilon
+ *   w -= lr g' / r;  with momentum: b = mu b + g' / r,  w -= lr b */
 TR_API tr_optimizer *tr_rmsprop(tr_named_list parameters, const tr_rmsprop_options *o);
 
 /* Updates every parameter that has a gradient and forgets the gradient (tr_clear_grad). A tensor
@@ -112,8 +111,7 @@ TR_API tr_status tr_optimizer_state(const tr_optimizer *o, tr_named_list *list);
  * or of another shape or dtype is named; nothing is changed then. */
 TR_API tr_status tr_optimizer_load(tr_optimizer *o, const tr_named_list *list);
 
-/* --- Clipping
- * -------------------------------------------------------------------------------------- */
+/* --- Clipping --------------------------------------------------------------------------------- */
 
 /* Call these between tr_backward and tr_optimizer_step. Parameters without gradient are skipped.
  * Gradients that are changed get new memory: nothing else that shares the old is affected.
@@ -127,8 +125,7 @@ TR_API double tr_clip_grad_norm(tr_named_list parameters, double max_norm);
 /* Each element into [-limit, limit]; NaN stays. Error where limit is not above 0. */
 TR_API tr_status tr_clip_grad_value(tr_named_list parameters, double limit);
 
-/* --- Learning rates over time
- * ---------------------------------------------------------------------- */
+/* --- Learning rates over time ----------------------------------------------------------------- */
 
 typedef enum tr_schedule_kind {
     TR_SCHEDULE_CONSTANT,    /* lr */
@@ -181,8 +178,7 @@ TR_API double tr_plateau_step(tr_plateau *p, double lr, double metric);
 TR_API tr_status tr_plateau_state(const tr_plateau *p, tr_named_list *list);
 TR_API tr_status tr_plateau_load(tr_plateau *p, const tr_named_list *list);
 
-/* --- Average of parameters
- * -------------------------------------------------------------------------- */
+/* --- Average of parameters -------------------------------------------------------------------- */
 
 /* An exponential moving average, often a better model than the last step's: a = decay a + (1 -
  * decay) w, a = w at the start. */

@@ -35,8 +35,7 @@ struct tr_optimizer {
     group *first, *last;
 };
 
-/* --- Options and checks
- * ------------------------------------------------------------------------------- */
+/* --- Options and checks ----------------------------------------------------------------------- */
 
 double tri_option(double value, double standard)
 {
@@ -92,8 +91,7 @@ bool tri_check_parameters(tr_named_list parameters, const char *what)
     return true;
 }
 
-/* --- Creation
- * ----------------------------------------------------------------------------------------- */
+/* --- Creation --------------------------------------------------------------------------------- */
 
 const char *tri_state_name(const char *prefix, const char *kind, const char *name)
 {
@@ -185,8 +183,7 @@ tr_optimizer *tri_optimizer_new(tr_named_list parameters, const tri_rule *rule)
     return tr_optimizer_add_group(o, parameters, NULL) == TR_OK ? o : NULL;
 }
 
-/* --- Steps
- * -------------------------------------------------------------------------------------------- */
+/* --- Steps ------------------------------------------------------------------------------------ */
 
 static bool check_slot(const tr_optimizer *o, const slot *s)
 {
@@ -261,8 +258,7 @@ int64_t tr_optimizer_steps(const tr_optimizer *o)
     return most;
 }
 
-/* --- Checkpoints
- * -------------------------------------------------------------------------------------- */
+/* --- Checkpoints ------------------------------------------------------------------------------ */
 
 const tr_tensor *tri_find_state(const tr_named_list *list, const char *name, const tr_tensor *like,
                                 const char *what)

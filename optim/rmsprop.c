@@ -11,7 +11,7 @@ typedef struct moments {
 } moments;
 
 typedef struct rmsprop_pass {
-    const tr_rmsprop_options *o;
+    tr_rmsprop_options o;
     double lr, weight_decay;
     void *w, *square, *mean, *momentum;
     const void *g;
@@ -19,7 +19,7 @@ typedef struct rmsprop_pass {
 
 static inline double rmsprop_element(const rmsprop_pass *p, double w, double g, moments *s)
 {
-    const tr_rmsprop_options *o = p->o;
+    const tr_rmsprop_options *o = &p->o;
     g += p->weight_decay * w;
     s->square = o->alpha * s->square + (1 - o->alpha) * g * g;
     s->mean = o->centered ? o->alpha * s->mean + (1 - o->alpha) * g : 0;
@@ -31,14 +31,14 @@ static inline double rmsprop_element(const rmsprop_pass *p, double w, double g, 
 
 static void rmsprop_f32(void *context, int64_t begin, int64_t end)
 {
-    const rmsprop_pass *p = context;
-    float *w = p->w, *square = p->square, *mean = p->mean, *momentum = p->momentum;
-    const float *g = p->g;
+    const rmsprop_pass p = *(const rmsprop_pass *)context; /* a copy: no store can change it */
+    float *w = p.w, *square = p.square, *mean = p.mean, *momentum = p.momentum;
+    const float *g = p.g;
     for (int64_t i = begin; i < end; i++) {
         moments s = { .square = (double)square[i],
                       .mean = mean != NULL ? (double)mean[i] : 0,
                       .momentum = momentum != NULL ? (double)momentum[i] : 0 };
-        w[i] = (float)rmsprop_element(p, (double)w[i], (double)g[i], &s);
+        w[i] = (float)rmsprop_element(&p, (double)w[i], (double)g[i], &s);
         square[i] = (float)s.square;
         if (mean != NULL) mean[i] = (float)s.mean;
         if (momentum != NULL) momentum[i] = (float)s.momentum;
@@ -47,14 +47,14 @@ static void rmsprop_f32(void *context, int64_t begin, int64_t end)
 
 static void rmsprop_f64(void *context, int64_t begin, int64_t end)
 {
-    const rmsprop_pass *p = context;
-    double *w = p->w, *square = p->square, *mean = p->mean, *momentum = p->momentum;
-    const double *g = p->g;
+    const rmsprop_pass p = *(const rmsprop_pass *)context;
+    double *w = p.w, *square = p.square, *mean = p.mean, *momentum = p.momentum;
+    const double *g = p.g;
     for (int64_t i = begin; i < end; i++) {
         moments s = { .square = square[i],
                       .mean = mean != NULL ? mean[i] : 0,
                       .momentum = momentum != NULL ? momentum[i] : 0 };
-        w[i] = rmsprop_element(p, w[i], g[i], &s);
+        w[i] = rmsprop_element(&p, w[i], g[i], &s);
         square[i] = s.square;
         if (mean != NULL) mean[i] = s.mean;
         if (momentum != NULL) momentum[i] = s.momentum;
@@ -68,7 +68,7 @@ static void *data_or_null(const tr_tensor *t)
 
 static void rmsprop_update(const void *options, const tri_update *u)
 {
-    rmsprop_pass pass = { .o = options,
+    rmsprop_pass pass = { .o = *(const tr_rmsprop_options *)options,
                           .lr = u->lr,
                           .weight_decay = u->weight_decay,
                           .w = u->w->data,

@@ -17,8 +17,7 @@ const char *tr_schedule_name(tr_schedule_kind kind)
     return (unsigned)kind < KINDS ? names[kind] : NULL;
 }
 
-/* --- Functions of time
- * -------------------------------------------------------------------------------- */
+/* --- Functions of time ------------------------------------------------------------------------ */
 
 static double factor_of(const tr_schedule *s)
 {
@@ -98,8 +97,7 @@ double tr_schedule_at(const tr_schedule *s, int64_t t)
     return lr < s->min ? s->min : lr;
 }
 
-/* --- Plateau
- * ------------------------------------------------------------------------------------------ */
+/* --- Plateau ---------------------------------------------------------------------------------- */
 
 static bool improved(const tr_plateau *p, double threshold, double metric)
 {

@@ -3,8 +3,8 @@
 #include "optim/rule.h"
 
 typedef struct sgd_pass {
-    const tr_sgd_options *o;
-    double lr, weight_decay, keep, take; /* b = keep b + take g' */
+    bool nesterov;
+    double lr, weight_decay, momentum, keep, take; /* b = keep b + take g' */
     void *w, *b;
     const void *g;
 } sgd_pass;
@@ -13,29 +13,29 @@ static inline double sgd_element(const sgd_pass *p, double w, double g, double *
 {
     g += p->weight_decay * w;
     *b = p->keep * *b + p->take * g;
-    return w - p->lr * (p->o->nesterov ? g + p->o->momentum * *b : *b);
+    return w - p->lr * (p->nesterov ? g + p->momentum * *b : *b);
 }
 
 static void sgd_f32(void *context, int64_t begin, int64_t end)
 {
-    const sgd_pass *p = context;
-    float *w = p->w, *b = p->b;
-    const float *g = p->g;
+    const sgd_pass p = *(const sgd_pass *)context; /* a copy: no store can change it */
+    float *w = p.w, *b = p.b;
+    const float *g = p.g;
     for (int64_t i = begin; i < end; i++) {
         double momentum = b != NULL ? (double)b[i] : 0;
-        w[i] = (float)sgd_element(p, (double)w[i], (double)g[i], &momentum);
+        w[i] = (float)sgd_element(&p, (double)w[i], (double)g[i], &momentum);
         if (b != NULL) b[i] = (float)momentum;
     }
 }
 
 static void sgd_f64(void *context, int64_t begin, int64_t end)
 {
-    const sgd_pass *p = context;
-    double *w = p->w, *b = p->b;
-    const double *g = p->g;
+    const sgd_pass p = *(const sgd_pass *)context;
+    double *w = p.w, *b = p.b;
+    const double *g = p.g;
     for (int64_t i = begin; i < end; i++) {
         double momentum = b != NULL ? b[i] : 0;
-        w[i] = sgd_element(p, w[i], g[i], &momentum);
+        w[i] = sgd_element(&p, w[i], g[i], &momentum);
         if (b != NULL) b[i] = momentum;
     }
 }
@@ -44,7 +44,8 @@ static void sgd_update(const void *options, const tri_update *u)
 {
     const tr_sgd_options *o = options;
     const bool first = u->t == 1;
-    sgd_pass pass = { .o = o,
+    sgd_pass pass = { .nesterov = o->nesterov,
+                      .momentum = o->momentum,
                       .lr = u->lr,
                       .weight_decay = u->weight_decay,
                       .keep = first ? 0 : o->momentum,

@@ -16,7 +16,7 @@ typedef struct columns {
     const char     *from;
 } columns;
 
-/* Offset in elements of the run that cell (r, s) of patch (i, j) covers; -1 outside of the image. */
+/* Offset in elements of the run that cell (r, s) of patch (i, j) covers; -1 outside the image. */
 static int64_t run_offset(const columns *p, int64_t i, int64_t j, int64_t r, int64_t s)
 {
     const tri_conv *c = p->conv;

@@ -10,6 +10,10 @@
  * stride^2 convolutions, one for each phase of the pixel, which share the window elements among
  * them.
  *
+ * A convolution to very few channels would leave most columns of the block empty. There the window
+ * elements become columns too: each pixel of the frame is multiplied by all weights of its
+ * channels, and the output pixels collect their terms from the result (convolve_few).
+ *
  * Work is cut into items (an image, or rows of it); each is computed by one task in one order.
  * Read next: frame.h (positions), conv_dw.c (the gradient for w), gemm.h. */
 #include "tensor/frame.h"
@@ -31,6 +35,8 @@ typedef struct pass {
     int64_t k;                     /* window elements of this phase times channels */
     int64_t *at;                   /* [k]: offsets in the frame */
     char *b;                       /* packed weights: [groups][panels][k][block.cols] */
+    int64_t elements;              /* few: window elements of this phase */
+    int64_t *terms; /* few: [elements]: offsets from a pixel's products to its terms */
 } pass;
 
 typedef struct conv {
@@ -49,8 +55,11 @@ typedef struct conv {
     int64_t rows, item_rows, blocks; /* rows of pixels: of an image, of an item; items an image */
     int64_t grain;                   /* items a task */
     char *slots;
-    int64_t slot_bytes;
+    int64_t slot_bytes, frame_bytes;
     int64_t *b_at;
+    bool few;            /* channels: see convolve_few */
+    int64_t few_pitch;   /* products of a pixel, filled up to whole blocks */
+    int64_t *channel_at; /* [in]: 0, 1, 2, ... */
 } conv;
 
 /* --- Weights
@@ -82,6 +91,31 @@ static void pack_weights(const conv *s, pass *p, const tr_tensor *w, int64_t ph,
         }
 }
 
+/* The same for few output channels: b is [channel][window element, output channel]. */
+static void pack_few(const conv *s, pass *p, const tr_tensor *w, int64_t ph, int64_t pw)
+{
+    const int64_t size = s->block.size, width = s->block.cols, all = w->shape[3];
+    int64_t element = 0;
+    for (int64_t r = 0; r < s->h.window; r++)
+        for (int64_t t = 0; t < s->w.window; t++) {
+            if (tri_conv_phase(&s->h, r) != ph || tri_conv_phase(&s->w, t) != pw) continue;
+            const int64_t y = tri_conv_shift(&s->h, r) - s->h.low;
+            const int64_t x = tri_conv_shift(&s->w, t) - s->w.low;
+            const char *from =
+                (const char *)w->data + (r * s->w.window + t) * w->shape[2] * all * size;
+            for (int64_t k = 0; k < s->out; k++) {
+                const int64_t column = element * s->out + k;
+                char *to = p->b + (column / width * s->in * width + column % width) * size;
+                for (int64_t c = 0; c < s->in; c++) {
+                    const int64_t at = s->h.turned ? k * all + c : c * all + k;
+                    memcpy(to + c * width * size, from + at * size, (size_t)size);
+                }
+            }
+            p->terms[element] = (y * s->frame.cols + x) * s->few_pitch + element * s->out;
+            element++;
+        }
+}
+
 static int64_t count_elements(const tri_conv_axis *a, int64_t phase)
 {
     int64_t count = 0;
@@ -98,13 +132,17 @@ static bool make_pass(conv *s, pass *p, const tr_tensor *w, const int64_t *shape
     p->out = (ph * shape[2] + pw) * channels;
     p->out_row = s->h.phases * shape[2] * channels;
     p->out_col = s->w.phases * channels;
-    p->k = count_elements(&s->h, ph) * count_elements(&s->w, pw) * s->in;
-    const int64_t numbers = s->groups * s->panels * p->k * s->block.cols;
+    p->elements = count_elements(&s->h, ph) * count_elements(&s->w, pw);
+    p->k = p->elements * s->in;
+    const int64_t panels =
+        s->few ? s->few_pitch / s->block.cols * s->in : s->groups * s->panels * p->k;
+    const size_t bytes = (size_t)(panels * s->block.cols * s->block.size);
     p->at = tri_scratch((size_t)p->k * sizeof *p->at);
-    p->b = tri_scratch((size_t)(numbers * s->block.size));
-    if (!p->at || !p->b) return false;
-    if (s->out % s->block.cols) memset(p->b, 0, (size_t)(numbers * s->block.size));
-    pack_weights(s, p, w, ph, pw);
+    p->terms = tri_scratch((size_t)p->elements * sizeof *p->terms);
+    p->b = tri_scratch(bytes);
+    if (!p->at || !p->terms || !p->b) return false;
+    if (s->few || s->out % s->block.cols) memset(p->b, 0, bytes);
+    (s->few ? pack_few : pack_weights)(s, p, w, ph, pw);
     return true;
 }
 
@@ -137,6 +175,46 @@ static void convolve(const conv *s, const pass *p, const char *frame, int64_t ro
     }
 }
 
+/* y[k] = sum of z[terms[t] + k]. */
+static void collect(const conv *s, const pass *p, const void *z, void *y)
+{
+    if (s->block.dtype == TR_F32) {
+        const float *from = z;
+        float *to = y;
+        for (int64_t k = 0; k < s->out; k++) {
+            float sum = 0;
+            for (int64_t t = 0; t < p->elements; t++) sum += from[p->terms[t] + k];
+            to[k] = sum;
+        }
+    } else {
+        const double *from = z;
+        double *to = y;
+        for (int64_t k = 0; k < s->out; k++) {
+            double sum = 0;
+            for (int64_t t = 0; t < p->elements; t++) sum += from[p->terms[t] + k];
+            to[k] = sum;
+        }
+    }
+}
+
+/* As convolve, for few output channels; z has room for the products of the frame's pixels. */
+static void convolve_few(const conv *s, const pass *p, const char *frame, int64_t pixels, char *z,
+                         int64_t rows, char *c)
+{
+    const int64_t size = s->block.size, width = s->block.cols, height = s->block.rows;
+    const int64_t columns = p->elements * s->out;
+    for (int64_t i = 0; i < pixels; i += height)
+        for (int64_t j = 0; j < columns; j += width)
+            tri_multiply(&s->block, pixels - i < height ? pixels - i : height,
+                         columns - j <= width / 2 ? width / 2 : width, s->in,
+                         frame + i * s->in * size, s->in, s->channel_at, p->b + j * s->in * size,
+                         s->b_at, z + (i * s->few_pitch + j) * size, s->few_pitch, false);
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = 0; j < p->cols; j++)
+            collect(s, p, z + (i * s->frame.cols + j) * s->few_pitch * size,
+                    c + (i * p->out_row + j * p->out_col) * size);
+}
+
 static void finish_rows(const conv *s, const pass *p, int64_t rows, char *c)
 {
     const int64_t channels = s->out * s->groups;
@@ -164,7 +242,10 @@ static void convolve_items(void *context, int64_t begin, int64_t end)
             char *c =
                 s->result + (n * s->result_step + p->out + first * p->out_row) * s->block.size;
             if (rows <= 0) continue;
-            convolve(s, p, slot, rows, c);
+            if (s->few)
+                convolve_few(s, p, slot, frame.rows * frame.cols, slot + s->frame_bytes, rows, c);
+            else
+                convolve(s, p, slot, rows, c);
             finish_rows(s, p, rows, c);
         }
     }
@@ -173,27 +254,43 @@ static void convolve_items(void *context, int64_t begin, int64_t end)
 /* --- The plan
  * ------------------------------------------------------------------------------------- */
 
+/* Columns of the block are worth filling with window elements if that at least halves the work. */
+static void plan_few(conv *s)
+{
+    const int64_t half = s->block.cols / 2, elements = s->h.window * s->w.window;
+    const int64_t columns = elements * s->out;
+    s->few_pitch = tri_ceil_div(columns, s->block.cols) * s->block.cols;
+    s->few = s->groups == 1 && s->out <= 4 && s->pass_count == 1 && s->h.step == 1 &&
+             s->w.step == 1 &&
+             2 * tri_ceil_div(columns, half) <= elements * tri_ceil_div(s->out, half);
+}
+
 /* How many rows make an item: its frame fits the second cache, and there are enough items to share.
  */
 static void plan_items(conv *s)
 {
-    const int64_t row_bytes = s->frame.cols * s->source.pixel;
-    int64_t rows = (FRAME_BYTES / row_bytes - s->h.reach) / s->h.step + 1;
+    const int64_t pixel = s->source.pixel > 0 ? s->source.pixel : 1; /* pictures may have no channels */
+    const int64_t row_bytes = s->frame.cols * pixel;
+    int64_t       rows = (FRAME_BYTES / row_bytes - s->h.reach) / s->h.step + 1;
     const int64_t share = tri_ceil_div(s->rows * s->images, ITEMS);
     if (rows > share) rows = share;
     if (rows < 1) rows = 1;
     s->item_rows = tri_even_part(s->rows, rows);
     s->blocks = tri_ceil_div(s->rows, s->item_rows);
     s->grain = tri_ceil_div(s->images * s->blocks, SLOTS);
-    s->slot_bytes = ((s->item_rows - 1) * s->h.step + s->h.reach) * row_bytes;
-    s->slot_bytes = (s->slot_bytes + 63) / 64 * 64;
+    const int64_t pixels = ((s->item_rows - 1) * s->h.step + s->h.reach) * s->frame.cols;
+    s->frame_bytes = tri_ceil_div(pixels * s->source.pixel, 64) * 64;
+    s->slot_bytes = s->frame_bytes;
+    if (s->few) s->slot_bytes += tri_ceil_div(pixels * s->few_pitch * s->block.size, 64) * 64;
 }
 
 static bool make_passes(conv *s, const tr_tensor *w, const int64_t *shape)
 {
     s->passes = tri_scratch((size_t)s->pass_count * sizeof *s->passes);
     s->b_at = tri_scratch((size_t)(s->h.window * s->w.window * s->in) * sizeof *s->b_at);
-    if (!s->passes || !s->b_at) return false;
+    s->channel_at = tri_scratch((size_t)s->in * sizeof *s->channel_at);
+    if (!s->passes || !s->b_at || !s->channel_at) return false;
+    for (int64_t c = 0; c < s->in; c++) s->channel_at[c] = c;
     for (int64_t k = 0; k < s->h.window * s->w.window * s->in; k++) s->b_at[k] = k * s->block.cols;
     for (int64_t i = 0; i < s->pass_count; i++)
         if (!make_pass(s, &s->passes[i], w, shape, i / s->w.phases, i % s->w.phases)) return false;
@@ -227,6 +324,7 @@ static tr_status run(tr_tensor *y, const tr_tensor *x, const tr_tensor *w, const
     s.pass_count = s.h.phases * s.w.phases;
     s.frame = (tri_frame){ s.h.low, s.w.low, 0,
                            (tri_ceil_div(y->shape[2], s.w.phases) - 1) * s.w.step + s.w.reach };
+    plan_few(&s);
     plan_items(&s);
     const int64_t items = s.images * s.blocks;
     s.slots = tri_scratch((size_t)(tri_ceil_div(items, s.grain) * s.slot_bytes));

@@ -1,25 +1,27 @@
 /* copy.c: copies between any strides, conversions between dtypes, fill.
  *
  * A conversion is a C cast, made total: from floating to integer NaN becomes 0 and what is out of
- * range the nearest end of the range. A transposing copy (the source is contiguous along another axis
- * than the result) goes in square tiles, so that both sides use whole cache lines.
- * Read next: walk.h.                                                                               */
+ * range the nearest end of the range. A transposing copy (the source is contiguous along another
+ * axis than the result) goes in square tiles, so that both sides use whole cache lines. Read next:
+ * walk.h.                                                                               */
 #include "tensor/compute.h"
 #include "tensor/walk.h"
 
 #include <assert.h>
 #include <string.h>
 
-/* --- Same dtype ------------------------------------------------------------------------------------- */
+/* --- Same dtype
+ * ------------------------------------------------------------------------------------- */
 
-static void copy_strided(int64_t n, size_t size, char *dst, int64_t to, const char *src, int64_t from)
+static void copy_strided(int64_t n, size_t size, char *dst, int64_t to, const char *src,
+                         int64_t from)
 {
     if (size == 4) {
-        uint32_t       *d = (uint32_t *)(void *)dst;
+        uint32_t *d = (uint32_t *)(void *)dst;
         const uint32_t *s = (const uint32_t *)(const void *)src;
         for (int64_t i = 0; i < n; i++) d[i * to] = s[i * from];
     } else if (size == 8) {
-        uint64_t       *d = (uint64_t *)(void *)dst;
+        uint64_t *d = (uint64_t *)(void *)dst;
         const uint64_t *s = (const uint64_t *)(const void *)src;
         for (int64_t i = 0; i < n; i++) d[i * to] = s[i * from];
     } else {
@@ -30,15 +32,19 @@ static void copy_strided(int64_t n, size_t size, char *dst, int64_t to, const ch
 static void copy_row(const void *context, int64_t n, char *const data[], const int64_t stride[])
 {
     const size_t size = *(const size_t *)context;
-    if (stride[0] == 1 && stride[1] == 1) memmove(data[0], data[1], (size_t)n * size);
-    else copy_strided(n, size, data[0], stride[0], data[1], stride[1]);
+    if (stride[0] == 1 && stride[1] == 1)
+        memmove(data[0], data[1], (size_t)n * size);
+    else
+        copy_strided(n, size, data[0], stride[0], data[1], stride[1]);
 }
 
-/* --- Transposing copies -------------------------------------------------------------------------------- */
+/* --- Transposing copies
+ * -------------------------------------------------------------------------------- */
 
 enum { TILE = 32 };
 
-/* The axis along which the source is contiguous where the last one is not and the result's is; or -1. */
+/* The axis along which the source is contiguous where the last one is not and the result's is; or
+ * -1. */
 static int transposed_axis(const tri_walk *w)
 {
     const int last = w->rank - 1;
@@ -51,17 +57,17 @@ static int transposed_axis(const tri_walk *w)
 
 typedef struct transpose {
     const tri_walk *walk;
-    int             axis;
-    int64_t         bands; /* groups of TILE along the axis */
+    int axis;
+    int64_t bands; /* groups of TILE along the axis */
 } transpose;
 
 /* A band: TILE rows of the result (source columns), the whole last axis. */
 static void copy_band(const transpose *t, char *dst, const char *src, int64_t rows)
 {
     const tri_walk *w = t->walk;
-    const int       last = w->rank - 1;
-    const int64_t   n = w->shape[last], to = w->stride[0][t->axis], from = w->stride[1][last];
-    const int64_t   size = (int64_t)w->size[0];
+    const int last = w->rank - 1;
+    const int64_t n = w->shape[last], to = w->stride[0][t->axis], from = w->stride[1][last];
+    const int64_t size = (int64_t)w->size[0];
     for (int64_t first = 0; first < n; first += TILE) {
         const int64_t count = n - first < TILE ? n - first : TILE;
         for (int64_t r = 0; r < rows; r++) {
@@ -75,11 +81,11 @@ static void copy_band(const transpose *t, char *dst, const char *src, int64_t ro
 static void copy_bands(void *context, int64_t begin, int64_t end)
 {
     const transpose *t = context;
-    const tri_walk  *w = t->walk;
+    const tri_walk *w = t->walk;
     for (int64_t task = begin; task < end; task++) {
         const int64_t first = task % t->bands * TILE, left = w->shape[t->axis] - first;
-        int64_t       matrix = task / t->bands;
-        int64_t       to = first * w->stride[0][t->axis], from = first * w->stride[1][t->axis];
+        int64_t matrix = task / t->bands;
+        int64_t to = first * w->stride[0][t->axis], from = first * w->stride[1][t->axis];
         for (int a = w->rank - 2; a >= 0; a--) {
             if (a == t->axis) continue;
             to += matrix % w->shape[a] * w->stride[0][a];
@@ -94,14 +100,15 @@ static void copy_bands(void *context, int64_t begin, int64_t end)
 static void run_transpose(const tri_walk *w, int axis)
 {
     transpose t = { w, axis, (w->shape[axis] + TILE - 1) / TILE };
-    int64_t   matrices = 1;
+    int64_t matrices = 1;
     for (int a = 0; a + 1 < w->rank; a++) matrices *= a == axis ? 1 : w->shape[a];
     const int64_t band = TILE * w->shape[w->rank - 1];
     const int64_t grain = band < TRI_WALK_GRAIN ? (TRI_WALK_GRAIN + band - 1) / band : 1;
     tri_parallel_for(matrices * t.bands, grain, copy_bands, &t);
 }
 
-/* --- Conversions -------------------------------------------------------------------------------------------- */
+/* --- Conversions
+ * -------------------------------------------------------------------------------------------- */
 
 static int64_t to_i64(double x)
 {
@@ -122,7 +129,7 @@ typedef struct conversion {
 static void to_f32_row(tr_dtype dtype, int64_t n, float *restrict y, int64_t to, const void *x,
                        int64_t from)
 {
-    const double  *f64 = x;
+    const double *f64 = x;
     const int64_t *i64 = x;
     const uint8_t *u8 = x;
     if (dtype == TR_F64) {
@@ -137,7 +144,7 @@ static void to_f32_row(tr_dtype dtype, int64_t n, float *restrict y, int64_t to,
 static void to_f64_row(tr_dtype dtype, int64_t n, double *restrict y, int64_t to, const void *x,
                        int64_t from)
 {
-    const float   *f32 = x;
+    const float *f32 = x;
     const int64_t *i64 = x;
     const uint8_t *u8 = x;
     if (dtype == TR_F32) {
@@ -152,8 +159,8 @@ static void to_f64_row(tr_dtype dtype, int64_t n, double *restrict y, int64_t to
 static void to_i64_row(tr_dtype dtype, int64_t n, int64_t *restrict y, int64_t to, const void *x,
                        int64_t from)
 {
-    const float   *f32 = x;
-    const double  *f64 = x;
+    const float *f32 = x;
+    const double *f64 = x;
     const uint8_t *u8 = x;
     if (dtype == TR_F32) {
         for (int64_t i = 0; i < n; i++) y[i * to] = to_i64((double)f32[i * from]);
@@ -167,8 +174,8 @@ static void to_i64_row(tr_dtype dtype, int64_t n, int64_t *restrict y, int64_t t
 static void to_u8_row(tr_dtype dtype, int64_t n, uint8_t *restrict y, int64_t to, const void *x,
                       int64_t from)
 {
-    const float   *f32 = x;
-    const double  *f64 = x;
+    const float *f32 = x;
+    const double *f64 = x;
     const int64_t *i64 = x;
     if (dtype == TR_F32) {
         for (int64_t i = 0; i < n; i++) y[i * to] = to_u8((double)f32[i * from]);
@@ -182,7 +189,7 @@ static void to_u8_row(tr_dtype dtype, int64_t n, uint8_t *restrict y, int64_t to
 static void convert_row(const void *context, int64_t n, char *const data[], const int64_t stride[])
 {
     const conversion *c = context;
-    void             *y = data[0], *x = data[1];
+    void *y = data[0], *x = data[1];
     switch (c->to) {
     case TR_F32: to_f32_row(c->from, n, y, stride[0], x, stride[1]); break;
     case TR_F64: to_f64_row(c->from, n, y, stride[0], x, stride[1]); break;
@@ -193,9 +200,9 @@ static void convert_row(const void *context, int64_t n, char *const data[], cons
 
 tr_status tri_copy(tr_tensor *dst, const tr_tensor *src)
 {
-    const size_t     size = tr_dtype_size(dst->dtype);
+    const size_t size = tr_dtype_size(dst->dtype);
     const conversion convert = { dst->dtype, src->dtype };
-    tri_walk         w;
+    tri_walk w;
     tri_walk_init(&w, 2, (const tr_tensor *[]){ dst, src });
     if (dst->dtype != src->dtype) {
         w.row = convert_row;
@@ -213,17 +220,19 @@ tr_status tri_copy(tr_tensor *dst, const tr_tensor *src)
     return TR_OK;
 }
 
-/* --- Fill ------------------------------------------------------------------------------------------------------ */
+/* --- Fill
+ * ------------------------------------------------------------------------------------------------------
+ */
 
 typedef struct filling {
     uint64_t value; /* the bits of one element, in the low bytes */
-    size_t   size;
+    size_t size;
 } filling;
 
 static void fill_row(const void *context, int64_t n, char *const data[], const int64_t stride[])
 {
     const filling *f = context;
-    const int64_t  s = stride[0];
+    const int64_t s = stride[0];
     if (f->value == 0 && s == 1) {
         memset(data[0], 0, (size_t)n * f->size);
     } else if (f->size == 4) {
@@ -240,10 +249,10 @@ static void fill_row(const void *context, int64_t n, char *const data[], const i
 
 tr_status tri_fill(tr_tensor *dst, double value)
 {
-    const float   f32 = (float)value;
+    const float f32 = (float)value;
     const int64_t i64 = to_i64(value);
     const uint8_t u8 = to_u8(value);
-    filling       f = { 0, tr_dtype_size(dst->dtype) };
+    filling f = { 0, tr_dtype_size(dst->dtype) };
     switch (dst->dtype) {
     case TR_F32: memcpy(&f.value, &f32, sizeof f32); break;
     case TR_F64: memcpy(&f.value, &value, sizeof value); break;

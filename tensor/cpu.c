@@ -3,7 +3,7 @@
  * An instruction set counts only where the processor has it (CPUID) and the operating system saves
  * its registers (XGETBV). The table is chosen once, at the first call; TENREC_ISA overrides, and a
  * value that cannot be honoured is kept as a message for whoever can report it.
- * Read next: kernels.h, kernels_body.inc.                                                          */
+ * Read next: kernels.h, kernels_body.inc. */
 #include "tensor/kernels.h"
 
 #include <pthread.h>
@@ -23,7 +23,7 @@ static unsigned saved_registers(void)
 
 static bool has_avx2(void)
 {
-    unsigned       eax, ebx, ecx, edx;
+    unsigned eax, ebx, ecx, edx;
     const unsigned needed = bit_FMA | bit_OSXSAVE | bit_AVX;
     if (!__get_cpuid(1, &eax, &ebx, &ecx, &edx) || (ecx & needed) != needed) return false;
     const unsigned sse_avx = 0x6;
@@ -33,7 +33,7 @@ static bool has_avx2(void)
 
 static bool has_avx512(void)
 {
-    unsigned       eax, ebx, ecx, edx;
+    unsigned eax, ebx, ecx, edx;
     const unsigned needed = bit_AVX512F | bit_AVX512DQ | bit_AVX512BW | bit_AVX512VL;
     const unsigned sse_avx_masks_zmm = 0xE6;
     if (!has_avx2() || (saved_registers() & sse_avx_masks_zmm) != sse_avx_masks_zmm) return false;
@@ -60,7 +60,7 @@ static int usable_tables(const tri_kernels *tables[TABLES])
 const tri_kernels *tri_kernel_table_named(const char *isa)
 {
     const tri_kernels *tables[TABLES];
-    const int          n = usable_tables(tables);
+    const int n = usable_tables(tables);
     for (int i = 0; i < n; i++) {
         if (strcmp(tables[i]->isa, isa) == 0) return tables[i];
     }
@@ -70,27 +70,30 @@ const tri_kernels *tri_kernel_table_named(const char *isa)
 static void describe_unknown(const char *isa, char *text, size_t size)
 {
     const tri_kernels *tables[TABLES];
-    const int          n = usable_tables(tables);
-    int used = snprintf(text, size, "TENREC_ISA: unknown instruction set \"%.40s\"; this machine has",
-                        isa);
+    const int n = usable_tables(tables);
+    int used = snprintf(text, size,
+                        "TENREC_ISA: unknown instruction set \"%.40s\"; this machine has", isa);
     for (int i = 0; i < n; i++) {
-        used += snprintf(text + used, size - (size_t)used, "%s %s", i > 0 ? "," : "", tables[i]->isa);
+        used +=
+            snprintf(text + used, size - (size_t)used, "%s %s", i > 0 ? "," : "", tables[i]->isa);
     }
 }
 
 static _Atomic(const tri_kernels *) table_in_use;
-static pthread_once_t               chosen = PTHREAD_ONCE_INIT;
-static char                         environment_error[160];
+static pthread_once_t chosen = PTHREAD_ONCE_INIT;
+static char environment_error[160];
 
 static void choose_table(void)
 {
     const tri_kernels *tables[TABLES];
     const tri_kernels *best = tables[usable_tables(tables) - 1];
-    const char        *wanted = getenv("TENREC_ISA");
+    const char *wanted = getenv("TENREC_ISA");
     if (wanted != NULL && *wanted != '\0') {
         const tri_kernels *named = tri_kernel_table_named(wanted);
-        if (named != NULL) best = named;
-        else describe_unknown(wanted, environment_error, sizeof environment_error);
+        if (named != NULL)
+            best = named;
+        else
+            describe_unknown(wanted, environment_error, sizeof environment_error);
     }
     atomic_store(&table_in_use, best);
 }

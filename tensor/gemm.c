@@ -102,12 +102,27 @@ static void add_row(const tri_block *block, void *c, const void *x, int64_t coun
         block->table->f64.binary[TRI_B_add](count, c, c, x);
 }
 
+/* Adds the bias to adjacent short rows, many at a time. */
+static void add_short_rows(const tri_block *block, const void *bias, char *c, int64_t rows,
+                           int64_t cols)
+{
+    char repeated[2048];
+    const int64_t bytes = cols * block->size, count = (int64_t)sizeof repeated / bytes;
+    for (int64_t i = 0; i < count && i < rows; i++)
+        memcpy(repeated + i * bytes, bias, (size_t)bytes);
+    for (int64_t i = 0; i < rows; i += count)
+        add_row(block, c + i * bytes, repeated, least(count, rows - i) * cols);
+}
+
 void tri_finish(const tri_block *block, tri_epilogue epilogue, const void *bias, void *c,
                 int64_t c_row, int64_t rows, int64_t cols)
 {
     char *row = c;
-    int64_t step = c_row * block->size;
-    for (int64_t i = 0; bias && i < rows; i++) add_row(block, row + i * step, bias, cols);
+    const int64_t step = c_row * block->size;
+    if (bias && c_row == cols && cols <= 64)
+        add_short_rows(block, bias, c, rows, cols);
+    else
+        for (int64_t i = 0; bias && i < rows; i++) add_row(block, row + i * step, bias, cols);
     if (epilogue == TRI_E_IDENTITY) return;
     if (c_row == cols)
         activate(block, epilogue, c, rows * cols);
@@ -178,7 +193,7 @@ static plan plan_product(const tri_product *p)
     s.panels = tri_ceil_div(p->n, s.width);
     s.depth = most(1, tri_even_part(p->k, TILE_BYTES / (mr * (int64_t)s.size)));
     plan_tasks(&s);
-    if (p->b.outer == 1 && p->n > 1 && (p->m <= 2 * mr || p->b.inner * (int64_t)s.size <= 512)) {
+    if (p->b.outer == 1 && p->n > 1 && (p->m <= 4 * mr || p->b.inner * (int64_t)s.size <= 512)) {
         s.direct = p->n / s.width;
         if (p->n % s.width == s.width / 2) s.direct++;
     }

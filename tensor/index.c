@@ -1,10 +1,9 @@
 /* index.c: gather, scatter-add, sorting, and the check that indices are in range.
  *
  * Tensors are seen as [outer, along, inner] around the axis. Where one index serves a whole row of
- * `inner` values (the index tensor repeats along those axes: rows of a table, images of a set), rows
- * are moved whole. Scatter-add splits outer and inner among threads, never the axis, so that sums run
- * in the order of the indices.
- * Read next: compute.h.                                                                            */
+ * `inner` values (the index tensor repeats along those axes: rows of a table, images of a set),
+ * rows are moved whole. Scatter-add splits outer and inner among threads, never the axis, so that
+ * sums run in the order of the indices. Read next: compute.h. */
 #include "tensor/compute.h"
 #include "tensor/walk.h"
 
@@ -13,17 +12,18 @@
 
 enum { GRAIN = 16384, STRIP = 256 };
 
-/* --- Gather and scatter-add ------------------------------------------------------------------------ */
+/* --- Gather and scatter-add
+ * ------------------------------------------------------------------------ */
 
 typedef struct indexed {
-    char          *y;
-    const char    *x;
+    char *y;
+    const char *x;
     const int64_t *index;
-    bool           by_row; /* index is [outer, along], else [outer, along, inner] */
-    tr_dtype       dtype;
-    size_t         size;
-    int64_t        outer, along, inner, bound; /* bound: length of the axis that indices point into */
-    int64_t        strips;                     /* of the inner axis */
+    bool by_row; /* index is [outer, along], else [outer, along, inner] */
+    tr_dtype dtype;
+    size_t size;
+    int64_t outer, along, inner, bound; /* bound: length of the axis that indices point into */
+    int64_t strips;                     /* of the inner axis */
 } indexed;
 
 /* Index in row-major order, without the inner axes where it repeats along them. */
@@ -43,8 +43,12 @@ static const int64_t *index_values(const tr_tensor *index, int axis, bool *by_ro
 
 static indexed around_axis(const tr_tensor *index, int axis, tr_dtype dtype, int64_t bound)
 {
-    indexed c = { .outer = 1, .inner = 1, .along = index->shape[axis], .bound = bound,
-                  .dtype = dtype, .size = tr_dtype_size(dtype) };
+    indexed c = { .outer = 1,
+                  .inner = 1,
+                  .along = index->shape[axis],
+                  .bound = bound,
+                  .dtype = dtype,
+                  .size = tr_dtype_size(dtype) };
     for (int a = 0; a < axis; a++) c.outer *= index->shape[a];
     for (int a = axis + 1; a < index->rank; a++) c.inner *= index->shape[a];
     return c;
@@ -54,10 +58,10 @@ static indexed around_axis(const tr_tensor *index, int axis, tr_dtype dtype, int
 static void gather_rows(void *context, int64_t begin, int64_t end)
 {
     const indexed *c = context;
-    const int64_t  size = (int64_t)c->size, row = c->inner * size;
+    const int64_t size = (int64_t)c->size, row = c->inner * size;
     for (int64_t task = begin; task < end; task++) {
         const char *x = c->x + task / c->along * c->bound * row;
-        char       *y = c->y + task * row;
+        char *y = c->y + task * row;
         if (c->by_row) {
             memcpy(y, x + c->index[task] * row, (size_t)row);
             continue;
@@ -73,8 +77,8 @@ tr_status tri_gather(tr_tensor *y, const tr_tensor *x, const tr_tensor *index, i
 {
     assert(index->dtype == TR_I64 && y->dtype == x->dtype && tr_is_contiguous(y));
     if (tr_numel(y) == 0) return TR_OK;
-    indexed          c = around_axis(index, axis, x->dtype, x->shape[axis]);
-    tr_scope        *scope = tr_scope_push();
+    indexed c = around_axis(index, axis, x->dtype, x->shape[axis]);
+    tr_scope *scope = tr_scope_push();
     const tr_tensor *from = tri_contiguous(x);
     c.index = index_values(index, axis, &c.by_row);
     if (from != NULL && c.index != NULL) {
@@ -100,7 +104,7 @@ static void add_value(tr_dtype dtype, void *y, const void *x)
 static void add_row(tr_dtype dtype, int64_t n, void *y, const void *x)
 {
     if (dtype == TR_F32) {
-        float       *to = y;
+        float *to = y;
         const float *from = x;
         for (int64_t i = 0; i < n; i++) to[i] += from[i];
     } else {
@@ -115,12 +119,12 @@ static void add_row(tr_dtype dtype, int64_t n, void *y, const void *x)
 static void scatter_strips(void *context, int64_t begin, int64_t end)
 {
     const indexed *c = context;
-    const int64_t  size = (int64_t)c->size, row = c->inner * size;
+    const int64_t size = (int64_t)c->size, row = c->inner * size;
     for (int64_t task = begin; task < end; task++) {
         const int64_t o = task / c->strips, first = task % c->strips * STRIP;
         const int64_t width = c->inner - first < STRIP ? c->inner - first : STRIP;
-        char         *y = c->y + o * c->bound * row + first * size;
-        const char   *x = c->x + o * c->along * row + first * size;
+        char *y = c->y + o * c->bound * row + first * size;
+        const char *x = c->x + o * c->along * row + first * size;
         for (int64_t i = 0; i < c->along; i++, x += row) {
             const int64_t at = o * c->along + i;
             if (c->by_row) {
@@ -139,8 +143,8 @@ tr_status tri_scatter_add(tr_tensor *y, const tr_tensor *x, const tr_tensor *ind
 {
     assert(index->dtype == TR_I64 && y->dtype == x->dtype && tr_is_contiguous(y));
     if (tr_numel(x) == 0) return TR_OK;
-    indexed          c = around_axis(index, axis, x->dtype, y->shape[axis]);
-    tr_scope        *scope = tr_scope_push();
+    indexed c = around_axis(index, axis, x->dtype, y->shape[axis]);
+    tr_scope *scope = tr_scope_push();
     const tr_tensor *from = tri_contiguous(x);
     c.index = index_values(index, axis, &c.by_row);
     if (from != NULL && c.index != NULL) {
@@ -155,13 +159,14 @@ tr_status tri_scatter_add(tr_tensor *y, const tr_tensor *x, const tr_tensor *ind
     return tr_status_get();
 }
 
-/* --- Range --------------------------------------------------------------------------------------------- */
+/* --- Range
+ * --------------------------------------------------------------------------------------------- */
 
 bool tri_index_in_range(const tr_tensor *index, int64_t bound, int64_t *bad)
 {
     assert(index->dtype == TR_I64);
     const int64_t *values = index->data;
-    int64_t        at[TR_MAX_RANK] = { 0 }, offset = 0;
+    int64_t at[TR_MAX_RANK] = { 0 }, offset = 0;
     for (int64_t n = tr_numel(index); n > 0; n--) {
         if (values[offset] < 0 || values[offset] >= bound) {
             *bad = values[offset];
@@ -177,7 +182,8 @@ bool tri_index_in_range(const tr_tensor *index, int64_t bound, int64_t *bad)
     return true;
 }
 
-/* --- Sorting -------------------------------------------------------------------------------------------- */
+/* --- Sorting
+ * -------------------------------------------------------------------------------------------- */
 
 /* An element's place in the order as an unsigned number: NaN last, -0 equal to 0. */
 static uint64_t sort_key(const tr_tensor *x, int64_t i, bool descending)
@@ -188,8 +194,8 @@ static uint64_t sort_key(const tr_tensor *x, int64_t i, bool descending)
     } else if (x->dtype == TR_I64) {
         key = (uint64_t)((const int64_t *)x->data)[i] ^ (UINT64_C(1) << 63);
     } else {
-        double v = x->dtype == TR_F32 ? (double)((const float *)x->data)[i]
-                                      : ((const double *)x->data)[i];
+        double v =
+            x->dtype == TR_F32 ? (double)((const float *)x->data)[i] : ((const double *)x->data)[i];
         if (v != v) return UINT64_MAX;
         v = v == 0 ? 0 : v;
         memcpy(&key, &v, sizeof key);
@@ -200,10 +206,11 @@ static uint64_t sort_key(const tr_tensor *x, int64_t i, bool descending)
 
 typedef struct keyed {
     uint64_t key;
-    int64_t  index;
+    int64_t index;
 } keyed;
 
-/* Merges the sorted runs [0, middle) and [middle, n) of `from`; the left one goes first among equals. */
+/* Merges the sorted runs [0, middle) and [middle, n) of `from`; the left one goes first among
+ * equals. */
 static void merge_runs(keyed *to, const keyed *from, int64_t middle, int64_t n)
 {
     int64_t left = 0, right = middle;
@@ -230,10 +237,10 @@ static keyed *merge_sort(keyed *a, keyed *b, int64_t n)
 
 typedef struct sorting {
     const tr_tensor *x; /* contiguous, sorted along its last axis */
-    keyed           *scratch;
-    int64_t         *index;
-    int64_t          length;
-    bool             descending;
+    keyed *scratch;
+    int64_t *index;
+    int64_t length;
+    bool descending;
 } sorting;
 
 static void sort_lines(void *context, int64_t begin, int64_t end)
@@ -249,32 +256,16 @@ static void sort_lines(void *context, int64_t begin, int64_t end)
     }
 }
 
-/* t with the axis last, as a view. */
-static tr_tensor *axis_last(const tr_tensor *t, int axis)
-{
-    tr_shape shape = tr_shape_of(t);
-    int64_t  stride[TR_MAX_RANK];
-    int      rank = 0;
-    for (int a = 0; a < t->rank; a++) {
-        if (a == axis) continue;
-        shape.dim[rank] = t->shape[a];
-        stride[rank++] = t->stride[a];
-    }
-    shape.dim[rank] = t->shape[axis];
-    stride[rank] = t->stride[axis];
-    return tri_view(t, shape, stride, 0);
-}
-
 tr_status tri_argsort(tr_tensor *index, const tr_tensor *x, int axis, bool descending)
 {
     assert(index->dtype == TR_I64);
     if (tr_numel(x) == 0) return TR_OK;
-    tr_scope        *scope = tr_scope_push();
-    const tr_tensor *view = axis_last(x, axis), *from = view ? tri_contiguous(view) : NULL;
-    tr_tensor       *to = axis_last(index, axis);
-    tr_tensor       *result = from ? tri_new(TR_I64, tr_shape_of(from)) : NULL;
-    keyed           *scratch = result ? tri_scratch(2 * sizeof(keyed) * (size_t)tr_numel(x)) : NULL;
-    tr_status        status = tr_status_get();
+    tr_scope *scope = tr_scope_push();
+    const tr_tensor *view = tri_axis_last(x, axis), *from = view ? tri_contiguous(view) : NULL;
+    tr_tensor *to = tri_axis_last(index, axis);
+    tr_tensor *result = from ? tri_new(TR_I64, tr_shape_of(from)) : NULL;
+    keyed *scratch = result ? tri_scratch(2 * sizeof(keyed) * (size_t)tr_numel(x)) : NULL;
+    tr_status status = tr_status_get();
     if (scratch != NULL && to != NULL) {
         sorting s = { from, scratch, result->data, x->shape[axis], descending };
         const int64_t grain = s.length < GRAIN ? (GRAIN + s.length - 1) / s.length : 1;

@@ -53,8 +53,7 @@ static bool take(reader *r, char expected, const char *problem)
     return true;
 }
 
-/* --- Strings
- * ------------------------------------------------------------------------------------------ */
+/* --- Strings ---------------------------------------------------------------------------------- */
 
 static bool read_hex4(reader *r, unsigned *code)
 {
@@ -164,8 +163,7 @@ static bool read_string(reader *r, const char **string)
     return take(r, '"', "the string does not end");
 }
 
-/* --- Numbers
- * ------------------------------------------------------------------------------------------ */
+/* --- Numbers ---------------------------------------------------------------------------------- */
 
 static int skip_digits(reader *r)
 {
@@ -228,8 +226,7 @@ static bool read_number(reader *r, tri_json *node)
     return true;
 }
 
-/* --- Values
- * ------------------------------------------------------------------------------------------- */
+/* --- Values ----------------------------------------------------------------------------------- */
 
 static tri_json *new_node(reader *r)
 {
@@ -372,8 +369,7 @@ const tri_json *tri_json_parse(const char *name, const char *text, int64_t lengt
     return NULL;
 }
 
-/* --- Look-ups
- * ----------------------------------------------------------------------------------------- */
+/* --- Look-ups --------------------------------------------------------------------------------- */
 
 const tri_json *tri_json_find(const tri_json *object, const char *key)
 {

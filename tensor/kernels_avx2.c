@@ -1,6 +1,7 @@
-/* kernels_avx2.c: the kernels compiled for AVX2 and FMA. See kernels.h for what they do and kernels_body.inc for
- * the source. This unit is compiled with the instruction set enabled (CMakeLists.txt), so nothing
- * outside may call into it before cpu.c has found that the machine has it.                         */
+/* kernels_avx2.c: the kernels compiled for AVX2 and FMA. See kernels.h for what they do and
+ * kernels_body.inc for the source. This unit is compiled with the instruction set enabled
+ * (CMakeLists.txt), so nothing outside may call into it before cpu.c has found that the machine has
+ * it.                         */
 #if defined(__x86_64__)
 #define VECTOR_BYTES 32
 #define TABLE        tri_kernels_avx2

@@ -254,7 +254,7 @@ tr_status tri_log_determinant(tr_tensor *y, const tr_tensor *a)
 
 /* --- Symmetric eigenvalues -------------------------------------------------------------------- */
 
-/* Below this a length counts as 0, in a matrix whose largest element is 1: its square underflows. */
+/* Below this a length counts as 0, in a matrix whose largest element is 1: its square is lost. */
 static const double TINY = 1e-150;
 
 /* Householder: reflections h_0, h_1, ... turn symmetric a into q^T a q, tridiagonal, with diagonal

@@ -28,8 +28,7 @@ static const struct {
 
 enum { DTYPES = sizeof dtypes / sizeof *dtypes };
 
-/* --- Save
- * --------------------------------------------------------------------------------------------- */
+/* --- Save ------------------------------------------------------------------------------------- */
 
 /* Magic, version 1.0, length, dictionary, spaces up to a multiple of 64, newline; returns its size.
  */
@@ -75,8 +74,7 @@ tr_status tr_save_npy(const char *path, const tr_tensor *t)
     return tr_status_get();
 }
 
-/* --- Load
- * --------------------------------------------------------------------------------------------- */
+/* --- Load ------------------------------------------------------------------------------------- */
 
 typedef struct reader {
     const char *path;

@@ -2,14 +2,15 @@
  *
  * Every number is a pure function of (seed, stream, block): see docs/random.md, which fixes the
  * format. Pieces for threads begin at whole blocks, so no result depends on their number. The loops
- * over floating values are kernels (kernels_random.inc); integers are drawn here.                  */
+ * over floating values are kernels (kernels_random.inc); integers are drawn here. */
 #include "tensor/kernels.h"
 
 #include <assert.h>
 
 enum { GRAIN = 16384 }; /* values; a multiple of the values in a block */
 
-/* --- Generators ------------------------------------------------------------------------------------ */
+/* --- Generators
+ * ------------------------------------------------------------------------------------ */
 
 tr_rng tr_rng_seed(uint64_t seed)
 {
@@ -37,19 +38,20 @@ void tr_rng_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t ou
     for (int i = 0; i < 4; i++) out[i] = c[i];
 }
 
-/* --- Floating values --------------------------------------------------------------------------------- */
+/* --- Floating values
+ * --------------------------------------------------------------------------------- */
 
 typedef struct draw {
     const tri_kernels *table;
-    tr_tensor         *y;
-    tr_rng             rng;
-    bool               normal;
+    tr_tensor *y;
+    tr_rng rng;
+    bool normal;
 } draw;
 
 static void draw_piece(void *context, int64_t begin, int64_t end)
 {
-    const draw    *d = context;
-    const int64_t  n = end - begin, per_block = d->y->dtype == TR_F32 ? 4 : 2;
+    const draw *d = context;
+    const int64_t n = end - begin, per_block = d->y->dtype == TR_F32 ? 4 : 2;
     const uint64_t block = d->rng.block + (uint64_t)(begin / per_block);
     if (d->y->dtype == TR_F32) {
         const tri_kernels_f32 *k = &d->table->f32;
@@ -66,7 +68,7 @@ static tr_status fill(tr_tensor *y, tr_rng *rng, bool normal)
 {
     assert((y->dtype == TR_F32 || y->dtype == TR_F64) && tr_is_contiguous(y));
     const int64_t per_block = y->dtype == TR_F32 ? 4 : 2, n = tr_numel(y);
-    draw          d = { tri_kernel_table(), y, *rng, normal };
+    draw d = { tri_kernel_table(), y, *rng, normal };
     tri_parallel_for(n, GRAIN, draw_piece, &d);
     rng->block += (uint64_t)((n + per_block - 1) / per_block);
     return TR_OK;
@@ -122,22 +124,23 @@ tr_tensor *tr_normal_like(const tr_tensor *x, tr_rng *rng)
     return random_tensor("normal_like", x->dtype, tr_shape_of(x), rng, true);
 }
 
-/* --- Integers -------------------------------------------------------------------------------------------- */
+/* --- Integers
+ * -------------------------------------------------------------------------------------------- */
 
-/* Value i of a draw, in [0, bound): 64 bits times bound, the upper half (Lemire 2019). The few products
- * whose lower half would favour some values are rejected: then the block's image under the generator
- * takes its place, so that a value never depends on its neighbours. */
+/* Value i of a draw, in [0, bound): 64 bits times bound, the upper half (Lemire 2019). The few
+ * products whose lower half would favour some values are rejected: then the block's image under the
+ * generator takes its place, so that a value never depends on its neighbours. */
 static uint64_t bounded(const tr_rng *rng, uint64_t i, uint64_t bound)
 {
     const uint64_t block = rng->block + i / 2;
     const uint32_t key[2] = { (uint32_t)rng->seed, (uint32_t)(rng->seed >> 32) };
-    uint32_t       words[4] = { (uint32_t)block, (uint32_t)(block >> 32), (uint32_t)rng->stream,
-                                (uint32_t)(rng->stream >> 32) };
+    uint32_t words[4] = { (uint32_t)block, (uint32_t)(block >> 32), (uint32_t)rng->stream,
+                          (uint32_t)(rng->stream >> 32) };
     const uint64_t excess = (0 - bound) % bound; /* 2^64 mod bound */
     for (;;) {
         tr_rng_philox(words, key, words);
-        const uint32_t         *pair = words + 2 * (i % 2);
-        const uint64_t          bits = (uint64_t)pair[0] << 32 | pair[1];
+        const uint32_t *pair = words + 2 * (i % 2);
+        const uint64_t bits = (uint64_t)pair[0] << 32 | pair[1];
         const unsigned __int128 product = (unsigned __int128)bits * bound;
         if ((uint64_t)product >= excess) return (uint64_t)(product >> 64);
     }
@@ -145,14 +148,15 @@ static uint64_t bounded(const tr_rng *rng, uint64_t i, uint64_t bound)
 
 typedef struct integer_draw {
     int64_t *y;
-    tr_rng   rng;
+    tr_rng rng;
     uint64_t bound;
 } integer_draw;
 
 static void integer_piece(void *context, int64_t begin, int64_t end)
 {
     const integer_draw *d = context;
-    for (int64_t i = begin; i < end; i++) d->y[i] = (int64_t)bounded(&d->rng, (uint64_t)i, d->bound);
+    for (int64_t i = begin; i < end; i++)
+        d->y[i] = (int64_t)bounded(&d->rng, (uint64_t)i, d->bound);
 }
 
 tr_tensor *tr_randint(tr_shape shape, int64_t bound, tr_rng *rng)
@@ -170,13 +174,14 @@ tr_tensor *tr_randint(tr_shape shape, int64_t bound, tr_rng *rng)
     tr_tensor *y = tri_new(TR_I64, shape);
     if (y == NULL) return NULL;
     const int64_t n = tr_numel(y);
-    integer_draw  d = { y->data, *rng, (uint64_t)bound };
+    integer_draw d = { y->data, *rng, (uint64_t)bound };
     tri_parallel_for(n, GRAIN, integer_piece, &d);
     rng->block += (uint64_t)((n + 1) / 2);
     return y;
 }
 
-/* Fisher and Yates's shuffle of 0 .. n-1, from the end: position i changes places with one of 0 .. i. */
+/* Fisher and Yates's shuffle of 0 .. n-1, from the end: position i changes places with one of 0 ..
+ * i. */
 tr_tensor *tr_permutation(int64_t n, tr_rng *rng)
 {
     if (tri_failed()) return NULL;

@@ -31,8 +31,7 @@ static const struct {
 
 enum { DTYPES = sizeof dtypes / sizeof *dtypes };
 
-/* --- Save
- * --------------------------------------------------------------------------------------------- */
+/* --- Save ------------------------------------------------------------------------------------- */
 
 static bool check_names(const char *path, const tr_named_list *tensors)
 {
@@ -58,22 +57,22 @@ static const char *dtype_label(tr_dtype dtype)
     return "?";
 }
 
-static void add_entry(tri_text *header, const tr_named *item, int64_t begin, int64_t bytes)
+static int64_t byte_count(const tr_tensor *t)
+{
+    return tr_numel(t) * (int64_t)tr_dtype_size(t->dtype);
+}
+
+static void add_entry(tri_text *header, const tr_named *item, int64_t begin)
 {
     tri_text_string(header, item->name);
     tri_text_add(header, ":{\"dtype\":\"%s\",\"shape\":[", dtype_label(item->tensor->dtype));
     for (int axis = 0; axis < item->tensor->rank; axis++)
         tri_text_add(header, "%s%lld", axis > 0 ? "," : "", (long long)item->tensor->shape[axis]);
     tri_text_add(header, "],\"data_offsets\":[%lld,%lld]}", (long long)begin,
-                 (long long)(begin + bytes));
+                 (long long)(begin + byte_count(item->tensor)));
 }
 
-static int64_t byte_count(const tr_tensor *t)
-{
-    return tr_numel(t) * (int64_t)tr_dtype_size(t->dtype);
-}
-
-static void add_metadata(tri_text *header, const char *const *metadata)
+static void add_metadata(tri_text *header, const char *const *metadata, bool more)
 {
     if (metadata == NULL || metadata[0] == NULL) return;
     tri_text_string(header, metadata_key);
@@ -84,63 +83,58 @@ static void add_metadata(tri_text *header, const char *const *metadata)
         tri_text_add(header, ":");
         tri_text_string(header, metadata[i + 1]);
     }
-    tri_text_add(header, "},");
+    tri_text_add(header, more ? "}," : "}");
 }
 
-/* Larger elements come first, so that all values are aligned. In the order of the file: calls
- * visit for each tensor with the offset of its values. */
-static bool each_in_file_order(const tr_named_list *tensors,
-                               bool (*visit)(void *context, const tr_named *item, int64_t begin),
-                               void *context)
+/* Indices of the tensors in the order in which their values are written: larger elements first, so
+ * that all are aligned. */
+static int64_t *file_order(const tr_named_list *tensors)
 {
-    int64_t begin = 0;
-    for (size_t size = 8; size > 0; size /= 2) {
-        for (int64_t i = 0; i < tensors->count; i++) {
-            const tr_named *item = &tensors->items[i];
-            if (tr_dtype_size(item->tensor->dtype) != size) continue;
-            if (!visit(context, item, begin)) return false;
-            begin += byte_count(item->tensor);
-        }
+    int64_t *order = tri_scratch((size_t)tensors->count * sizeof *order + 1), used = 0;
+    for (size_t size = 8; order != NULL && size > 0; size /= 2)
+        for (int64_t i = 0; i < tensors->count; i++)
+            if (tr_dtype_size(tensors->items[i].tensor->dtype) == size) order[used++] = i;
+    return order;
+}
+
+/* Entries stand in the order of the list, so that loading gives that order back. */
+static void add_entries(tri_text *header, const tr_named_list *tensors, const int64_t *order)
+{
+    int64_t *begin = tri_scratch((size_t)tensors->count * sizeof *begin + 1), offset = 0;
+    for (int64_t k = 0; begin != NULL && k < tensors->count; k++) {
+        begin[order[k]] = offset;
+        offset += byte_count(tensors->items[order[k]].tensor);
     }
-    return true;
+    for (int64_t i = 0; !tri_failed() && i < tensors->count; i++) {
+        if (i > 0) tri_text_add(header, ",");
+        add_entry(header, &tensors->items[i], begin[i]);
+    }
 }
 
-static bool visit_header(void *context, const tr_named *item, int64_t begin)
-{
-    tri_text *header = context;
-    add_entry(header, item, begin, byte_count(item->tensor));
-    tri_text_add(header, ",");
-    return !tri_failed();
-}
-
-static bool visit_values(void *context, const tr_named *item, int64_t begin)
-{
-    (void)begin;
-    tr_scope *scratch = tr_scope_push();
-    const tr_tensor *values = tri_contiguous(item->tensor);
-    if (values != NULL) tri_writer_write(context, values->data, (size_t)byte_count(values));
-    tr_scope_pop(scratch);
-    return !tri_failed();
-}
-
-/* The whole header, padded with spaces; empty after an error. */
-static tri_text make_header(const char *path, const tr_named_list *tensors,
+/* The whole header, padded with spaces; incomplete after an error. */
+static tri_text make_header(const char *path, const tr_named_list *tensors, const int64_t *order,
                             const char *const *metadata)
 {
     tri_text header = { 0 };
     tri_text_add(&header, "{");
-    add_metadata(&header, metadata);
-    each_in_file_order(tensors, visit_header, &header);
-    if (header.count > 1) header.count--; /* the last comma */
+    add_metadata(&header, metadata, tensors->count > 0);
+    add_entries(&header, tensors, order);
     tri_text_add(&header, "}");
     while (!tri_failed() && header.count % ALIGN != 0) tri_text_add(&header, " ");
     if (header.count > MAX_HEADER)
         tr_fail(TR_ERR_VALUE, "%s: names and metadata fill more than the %d bytes of a header",
                 path, MAX_HEADER);
-    /* What is written must be readable: names that are twice there or not UTF-8 are found like
-     * this. */
+    /* What is written must be readable: names given twice, or not in UTF-8, are found like this. */
     if (!tri_failed()) tri_json_parse(path, header.bytes, (int64_t)header.count, LENGTH_BYTES);
     return header;
+}
+
+static void write_values(tri_writer *w, const tr_tensor *t)
+{
+    tr_scope *scratch = tr_scope_push();
+    const tr_tensor *values = tri_contiguous(t);
+    if (values != NULL) tri_writer_write(w, values->data, (size_t)byte_count(values));
+    tr_scope_pop(scratch);
 }
 
 tr_status tr_save_safetensors(const char *path, const tr_named_list *tensors,
@@ -148,22 +142,24 @@ tr_status tr_save_safetensors(const char *path, const tr_named_list *tensors,
 {
     if (tri_failed() || !check_names(path, tensors)) return tr_status_get();
     tr_scope *scratch = tr_scope_push();
-    tri_text header = make_header(path, tensors, metadata);
+    int64_t *order = file_order(tensors);
+    tri_text header = { 0 };
+    if (order != NULL) header = make_header(path, tensors, order, metadata);
     if (!tri_failed()) {
         tri_writer w;
         const uint64_t length = header.count;
         tri_writer_open(&w, path);
         tri_writer_write(&w, &length, LENGTH_BYTES);
         tri_writer_write(&w, header.bytes, header.count);
-        each_in_file_order(tensors, visit_values, &w);
+        for (int64_t k = 0; !tri_failed() && k < tensors->count; k++)
+            write_values(&w, tensors->items[order[k]].tensor);
         tri_writer_close(&w);
     }
     tr_scope_pop(scratch);
     return tr_status_get();
 }
 
-/* --- Load
- * --------------------------------------------------------------------------------------------- */
+/* --- Load ------------------------------------------------------------------------------------- */
 
 typedef struct entry {
     const char *name;

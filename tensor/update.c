@@ -1,7 +1,7 @@
 /* update.c: one pass of an optimiser over a parameter, in pieces for threads.
  *
  * The arithmetic is in kernels_simple.inc; pieces are elementwise, so their size does not matter to
- * the result. Read next: optim/, which calls this.                                                 */
+ * the result. Read next: optim/, which calls this. */
 #include "tensor/kernels.h"
 
 #include <assert.h>
@@ -10,16 +10,16 @@ enum { GRAIN = 16384 };
 
 typedef struct adam_call {
     const tri_kernels *table;
-    tr_dtype           dtype;
-    void              *w, *m, *v;
-    const void        *g;
-    const tri_adam    *options;
+    tr_dtype dtype;
+    void *w, *m, *v;
+    const void *g;
+    const tri_adam *options;
 } adam_call;
 
 static void adam_piece(void *context, int64_t begin, int64_t end)
 {
     const adam_call *c = context;
-    const int64_t    n = end - begin;
+    const int64_t n = end - begin;
     if (c->dtype == TR_F32) {
         c->table->f32.adam(n, (float *)c->w + begin, (float *)c->m + begin, (float *)c->v + begin,
                            (const float *)c->g + begin, c->options);
@@ -29,7 +29,8 @@ static void adam_piece(void *context, int64_t begin, int64_t end)
     }
 }
 
-void tri_adam_update(tr_tensor *w, tr_tensor *m, tr_tensor *v, const tr_tensor *g, const tri_adam *a)
+void tri_adam_update(tr_tensor *w, tr_tensor *m, tr_tensor *v, const tr_tensor *g,
+                     const tri_adam *a)
 {
     assert(tr_is_contiguous(w) && tr_is_contiguous(m) && tr_is_contiguous(v) &&
            tr_is_contiguous(g));

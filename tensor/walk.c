@@ -1,6 +1,6 @@
 /* walk.c: the loop of walk.h. A task is a part of a row, at most TRI_WALK_GRAIN long; a piece for a
  * thread is as many tasks as make about TRI_WALK_GRAIN elements. Both depend on shapes only.
- * Read next: map.c, which is the loop's main user.                                                 */
+ * Read next: map.c, which is the loop's main user. */
 #include "tensor/walk.h"
 
 #include <assert.h>
@@ -61,10 +61,10 @@ static int64_t parts_of_row(const tri_walk *w)
 static void run_tasks(void *context, int64_t begin, int64_t end)
 {
     const tri_walk *w = context;
-    const int       last = w->rank - 1;
-    const int64_t   parts = parts_of_row(w);
-    int64_t         at[TR_MAX_RANK] = { 0 }, stride[TRI_WALK_MAX], row = begin / parts;
-    char           *data[TRI_WALK_MAX];
+    const int last = w->rank - 1;
+    const int64_t parts = parts_of_row(w);
+    int64_t at[TR_MAX_RANK] = { 0 }, stride[TRI_WALK_MAX], row = begin / parts;
+    char *data[TRI_WALK_MAX];
     for (int a = last - 1; a >= 0; a--) {
         at[a] = row % w->shape[a];
         row /= w->shape[a];
@@ -92,4 +92,19 @@ void tri_walk_run(tri_walk *w)
     if (rows == 0 || length == 0) return;
     const int64_t task = length < TRI_WALK_GRAIN ? length : TRI_WALK_GRAIN;
     tri_parallel_for(rows * parts_of_row(w), (TRI_WALK_GRAIN + task - 1) / task, run_tasks, w);
+}
+
+tr_tensor *tri_axis_last(const tr_tensor *t, int axis)
+{
+    tr_shape shape = tr_shape_of(t);
+    int64_t stride[TR_MAX_RANK];
+    int rank = 0;
+    for (int a = 0; a < t->rank; a++) {
+        if (a == axis) continue;
+        shape.dim[rank] = t->shape[a];
+        stride[rank++] = t->stride[a];
+    }
+    shape.dim[rank] = t->shape[axis];
+    stride[rank] = t->stride[axis];
+    return tri_view(t, shape, stride, 0);
 }

@@ -36,8 +36,7 @@ static void expect_error(const char *spec, tr_status kind, const char *message)
     tr_error_clear();
 }
 
-/* --- Specifications ------------------------------------------------------------------------------
- */
+/* --- Specifications -------------------------------------------------------------------- */
 
 START_TEST(kinds)
 {
@@ -82,8 +81,7 @@ START_TEST(ranges)
 }
 END_TEST
 
-/* --- Places
- * ------------------------------------------------------------------------------------------- */
+/* --- Places ---------------------------------------------------------------------------- */
 
 START_TEST(places)
 {
@@ -153,8 +151,7 @@ START_TEST(mnist_of_another_size)
 }
 END_TEST
 
-/* --- IDX: what hostile and broken files get
- * ------------------------------------------------------------- */
+/* --- IDX: what hostile and broken files get -------------------------------------------- */
 
 /* Two images 2 x 3, and what is wrong with them. */
 static const uint8_t good[16 + 12] = { 0, 0, 8, 3,  0,   0,   0,   2,   0, 0, 0, 2, 0, 0,
@@ -253,8 +250,7 @@ START_TEST(split_of_one_piece)
 }
 END_TEST
 
-/* --- gzip
- * --------------------------------------------------------------------------------------------- */
+/* --- gzip ------------------------------------------------------------------------------ */
 
 #ifdef TENREC_HAVE_ZLIB
 

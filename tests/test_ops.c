@@ -1,7 +1,8 @@
 /* test_ops.c: what every operation must satisfy, run over the list in ops.def and each operation's
- * examples: described in full, right gradients of order 1 and 2, the same values in f32 and f64, for
- * any layout of the inputs, on any number of threads and instruction set, and a fast rule equal to the
- * readable one. Values against obvious loops are in the test_ops_*.c beside this file.              */
+ * examples: described in full, right gradients of order 1 and 2, the same values in f32 and f64,
+ * for any layout of the inputs, on any number of threads and instruction set, and a fast rule
+ * equal to the readable one. Values against obvious loops are in the test_ops_*.c beside this
+ * file. */
 #include "autograd/example.h"
 #include "autograd/tape.h"
 #include "tests/numeric.h"
@@ -50,7 +51,8 @@ static outcome run(const tr_op *op, const tr_example *e, const variant *v)
     o.result_count = o.count;
     o.floating = y->dtype == v->dtype;
     if (!y->requires_grad) return o;
-    const tr_grad_options options = { .cotangents = (tr_tensor *[]){ tr_ones(y->dtype, tr_shape_of(y)) },
+    const tr_grad_options options = { .cotangents =
+                                          (tr_tensor *[]){ tr_ones(y->dtype, tr_shape_of(y)) },
                                       .create_graph = v->create_graph };
     ck_assert_msg(tr_grad(&y, 1, variables, wanted, gradients, &options) == TR_OK, "%s of %s: %s",
                   op->name, e->inputs, tr_error());
@@ -63,8 +65,8 @@ static void expect_close(const tr_op *op, const tr_example *e, const outcome *a,
                          double tolerance, const char *what)
 {
     double largest = 1;
-    ck_assert_msg(a->count == b->count, "%s of %s: %s: %d values, not %d", op->name, e->inputs, what,
-                  (int)a->count, (int)b->count);
+    ck_assert_msg(a->count == b->count, "%s of %s: %s: %d values, not %d", op->name, e->inputs,
+                  what, (int)a->count, (int)b->count);
     for (int64_t i = 0; i < b->count; i++)
         if (isfinite(b->values[i])) largest = fmax(largest, fabs(b->values[i]));
     for (int64_t i = 0; i < a->count; i++) {
@@ -97,35 +99,55 @@ START_TEST(every_operation_is_described)
         ck_assert_ptr_nonnull(op->name);
         ck_assert_msg(op->arguments[0] != NULL, "%s: arguments have no names", op->name);
         ck_assert_msg(op->formula != NULL && op->formula[0] != '\0', "%s: no formula", op->name);
-        ck_assert_msg(op->gradient != NULL && op->gradient[0] != '\0', "%s: no gradient text", op->name);
+        ck_assert_msg(op->gradient != NULL && op->gradient[0] != '\0', "%s: no gradient text",
+                      op->name);
         ck_assert_msg(op->file != NULL && op->line > 0, "%s: no place", op->name);
         ck_assert_msg(op->forward != NULL, "%s: no forward", op->name);
-        ck_assert_msg(op->vjp != NULL || (op->flags & TR_OP_NO_GRADIENT) != 0, "%s: no rule", op->name);
-        ck_assert_msg(op->examples != NULL && op->examples[0].inputs != NULL, "%s: no example", op->name);
+        ck_assert_msg(op->vjp != NULL || (op->flags & TR_OP_NO_GRADIENT) != 0, "%s: no rule",
+                      op->name);
+        ck_assert_msg(op->examples != NULL && op->examples[0].inputs != NULL, "%s: no example",
+                      op->name);
         ck_assert_ptr_eq(tr_op_find(op->name), op);
     }
     ck_assert_ptr_null(tr_op_find("no_such_operation"));
 }
 END_TEST
 
+/* The number of failed checks, each of them told. */
+static int check_gradients(const tr_op *op, int order)
+{
+    tr_scope *scope = tr_scope_push();
+    tri_op_check check;
+    ck_assert_msg(tri_check_op(op, order, stderr, &check) == TR_OK, "%s: %s", op->name, tr_error());
+    for (int k = 0; k < check.count; k++) {
+        const tri_example_check *c = &check.checks[k];
+        if (c->result.passed) continue;
+        fprintf(stderr, "%s of %s, %s: order %d, error %g\n", op->name,
+                op->examples[c->example].inputs, tri_layout_name(c->layout), c->result.order,
+                c->result.worst_error);
+    }
+    tr_scope_pop(scope);
+    return check.failed;
+}
+
 START_TEST(gradients_equal_differences_to_order_2)
 {
-    int                 count, failed = 0;
+    int count, failed = 0;
     const tr_op *const *ops = tr_ops(&count);
-    for (int i = 0; i < count; i++) {
-        tr_scope    *scope = tr_scope_push();
-        tri_op_check check;
-        ck_assert_msg(tri_check_op(ops[i], 2, stderr, &check) == TR_OK, "%s: %s", ops[i]->name,
-                      tr_error());
-        for (int k = 0; k < check.count; k++) {
-            const tri_example_check *c = &check.checks[k];
-            if (c->result.passed) continue;
-            fprintf(stderr, "%s of %s, %s: order %d, error %g\n", ops[i]->name,
-                    ops[i]->examples[c->example].inputs, tri_layout_name(c->layout), c->result.order,
-                    c->result.worst_error);
-        }
-        failed += check.failed;
-        tr_scope_pop(scope);
+    for (int i = 0; i < count; i++) failed += check_gradients(ops[i], 2);
+    ck_assert_msg(failed == 0, "%d gradient checks failed", failed);
+}
+END_TEST
+
+START_TEST(some_gradients_equal_differences_to_order_3)
+{
+    static const char *const names[] = { "mul", "div", "pow", "atan2", "tanh", "sigmoid",
+                                         "softplus", "erf", "lgamma", "asin", "clamp", "where",
+                                         "sum", "matmul", "linear", "rsqrt" };
+    int failed = 0;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        ck_assert_msg(tr_op_find(names[i]) != NULL, "%s", names[i]);
+        failed += check_gradients(tr_op_find(names[i]), 3);
     }
     ck_assert_msg(failed == 0, "%d gradient checks failed", failed);
 }
@@ -180,6 +202,7 @@ static void compare_threads(const tr_op *op, const tr_example *e)
         const outcome one = run(op, e, &(variant){ .dtype = dtype });
         tr_set_threads(2);
         const outcome two = run(op, e, &(variant){ .dtype = dtype });
+        tr_set_threads(1);
         ck_assert_int_eq(one.count, two.count);
         ck_assert_msg(one.count == 0 || memcmp(one.values, two.values,
                                                (size_t)one.count * sizeof(double)) == 0,
@@ -213,6 +236,7 @@ int main(void)
 {
     const TTest *const tests[] = { every_operation_is_described,
                                    gradients_equal_differences_to_order_2,
+                                   some_gradients_equal_differences_to_order_3,
                                    f32_equals_f64,
                                    layout_of_inputs_does_not_matter,
                                    fast_rules_equal_rules,

@@ -1,4 +1,5 @@
-/* The other sources of images: shapes and their factors, CIFAR-10, CSV, folders of pictures. */
+/* The other sources of images: shapes and their factors, CIFAR-10, npy, CSV, folders of pictures.
+ */
 #include "datasets/datasets.h"
 #include "tests/files.h"
 
@@ -45,8 +46,7 @@ static float value(const tr_dataset *d, tr_data_split split, int64_t image, int6
     return ((float *)x->data)[k];
 }
 
-/* --- shapes
- * ---------------------------------------------------------------------------------------- */
+/* --- shapes ---------------------------------------------------------------------------- */
 
 /* Area and centre of mass of a drawn shape agree with its factors. */
 START_TEST(shapes_have_their_factors)
@@ -109,8 +109,7 @@ START_TEST(shapes_turn)
 }
 END_TEST
 
-/* --- CIFAR-10
- * -------------------------------------------------------------------------------------- */
+/* --- CIFAR-10 -------------------------------------------------------------------------- */
 
 static void write_cifar(const char *name, int records, int label)
 {
@@ -184,8 +183,37 @@ START_TEST(real_cifar)
 }
 END_TEST
 
-/* --- CSV
- * ------------------------------------------------------------------------------------------- */
+/* --- npy -------------------------------------------------------------------------------- */
+
+START_TEST(npy)
+{
+    tr_tensor *bytes = tr_empty(TR_U8, TR_SHAPE(20, 2, 3));
+    for (int i = 0; i < 120; i++) ((uint8_t *)bytes->data)[i] = (uint8_t)(2 * i);
+    ck_assert_int_eq(tr_save_npy("b.npy", bytes), TR_OK);
+    tr_dataset *d = open_set("npy:b.npy", (tr_dataset_options){ 0 });
+    ck_assert_int_eq(d->count[TR_TRAIN], 18);
+    ck_assert_int_eq(d->height * 100 + d->width * 10 + d->channels, 231);
+    ck_assert(value(d, TR_TEST, 1, 5) == (float)(2 * 119) / 255);
+
+    tr_tensor *rows = tr_linspace(TR_F64, -3, 3, 7);
+    ck_assert_int_eq(tr_save_npy("r.npy", rows), TR_OK);
+    expect_error("npy:r.npy", TR_ERR_SHAPE,
+                 "r.npy: holds f64[7], expected [N, D], [N, H, W] or [N, H, W, C] and no size 0");
+    double values[6] = { -1, 2, 3.5, 4, 5, 6 };
+    ck_assert_int_eq(tr_save_npy("r.npy", tr_from(TR_F64, TR_SHAPE(2, 3), values)), TR_OK);
+    d = open_set("npy:r.npy", (tr_dataset_options){ 0 });
+    ck_assert_int_eq(d->height * 100 + d->width * 10 + d->channels, 131);
+    ck_assert(value(d, TR_TRAIN, 0, 2) == 3.5f);
+    values[4] = 1e300;
+    ck_assert_int_eq(tr_save_npy("r.npy", tr_from(TR_F64, TR_SHAPE(2, 3), values)), TR_OK);
+    expect_error("npy:r.npy", TR_ERR_VALUE,
+                 "r.npy: value 1 of row 1 is inf, expected finite numbers");
+    ck_assert_int_eq(tr_save_npy("i.npy", tr_randint(TR_SHAPE(2, 3), 9, &(tr_rng){ 0 })), TR_OK);
+    expect_error("npy:i.npy", TR_ERR_DTYPE, "i.npy: holds i64[2, 3], expected u8, f32 or f64");
+}
+END_TEST
+
+/* --- CSV ------------------------------------------------------------------------------- */
 
 static void write_text(const char *name, const char *text)
 {
@@ -241,8 +269,7 @@ START_TEST(csv_broken)
 }
 END_TEST
 
-/* --- Folders of pictures
- * ---------------------------------------------------------------------------- */
+/* --- Folders of pictures --------------------------------------------------------------- */
 
 /* A colour picture H x W of one colour with a bright left half. */
 static void write_picture(const char *path, int64_t height, int64_t width, int level)
@@ -276,7 +303,8 @@ START_TEST(folder_of_classes)
              * level. */
             int level = (int)(value(d, (tr_data_split)s, i, 3 * 3) * 255 + 0.5f), k = level / 10;
             ck_assert_int_eq((int)(value(d, (tr_data_split)s, i, 3 * 1) * 255 + 0.5f), 200);
-            ck_assert_int_eq((int)(value(d, (tr_data_split)s, i, 3 * 3 + 2) * 255 + 0.5f), level + 2);
+            ck_assert_int_eq((int)(value(d, (tr_data_split)s, i, 3 * 3 + 2) * 255 + 0.5f),
+                             level + 2);
             ck_assert_int_eq(((int64_t *)tr_dataset_labels(d, (tr_data_split)s, i, i + 1)->data)[0],
                              k >= 5);
             seen[k]++;
@@ -308,6 +336,64 @@ START_TEST(folder_without_classes)
 }
 END_TEST
 
+/* --- Out of memory ---------------------------------------------------------------------- */
+
+/* Every allocation that opening, loading, saving and loading pictures make may fail: an error,
+ * never a crash, and nothing half-made. The bound is far above the number there is. */
+static int64_t allowed;
+
+static void *failing_alloc(void *context, size_t alignment, size_t bytes)
+{
+    (void)context;
+    return allowed-- > 0 ? aligned_alloc(alignment, bytes) : NULL;
+}
+
+static void plain_release(void *context, void *block, size_t bytes)
+{
+    (void)context, (void)bytes;
+    free(block);
+}
+
+static bool use_everything(void)
+{
+    tr_batch b;
+    tr_scope *scope = tr_scope_push();
+    tr_dataset *d = tr_dataset_open("shapes", NULL);
+    tr_loader *loader =
+        tr_loader_new(d, &(tr_loader_options){ .shuffle = true, .batch = 70, .limit = 100 });
+    while (tr_loader_next(loader, &b)) tr_image_grid(b.x, NULL);
+    tr_save_image("x.ppm", tr_image_grid(tr_dataset_images(d, TR_TEST, 0, 9), NULL));
+    tr_dataset_open("images:.", NULL);
+    tr_dataset_open("csv:t.csv", NULL);
+    tr_scope_pop(scope);
+    return tr_status_get() == TR_OK;
+}
+
+START_TEST(out_of_memory)
+{
+    write_text("t.csv", "1,2\n3,4\n");
+    write_picture("x.ppm", 8, 8, 9);
+    ck_assert_msg(use_everything(), "%s", tr_error());
+    tr_memory_trim();
+    tr_set_allocator(&(tr_allocator){ failing_alloc, plain_release, NULL });
+    int failures = 0;
+    for (int64_t n = 0; n < 1000; n++) {
+        tr_memory_trim();
+        allowed = n;
+        if (use_everything()) break;
+        ck_assert_int_eq(tr_status_get(), TR_ERR_MEMORY);
+        tr_error_clear();
+        failures++;
+    }
+    tr_memory_trim();
+    tr_set_allocator(NULL);
+    ck_assert_msg(failures >= 10 && failures < 1000, "%d failures", failures);
+    int64_t live = tr_memory().live_bytes;
+    ck_assert_int_le(live, 4096 * 2);
+    ck_assert_int_eq(system("test $(ls -A | wc -l) = 2"), 0); /* no temporary file stays */
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("readers");
@@ -319,10 +405,12 @@ int main(void)
     tcase_add_test(tests, cifar);
     tcase_add_test(tests, cifar_broken);
     tcase_add_test(tests, real_cifar);
+    tcase_add_test(tests, npy);
     tcase_add_test(tests, csv);
     tcase_add_test(tests, csv_broken);
     tcase_add_test(tests, folder_of_classes);
     tcase_add_test(tests, folder_without_classes);
+    tcase_add_test(tests, out_of_memory);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -69,9 +69,10 @@ def case(rule, options, groups=None, **clip):
     if groups is not None:
         torch_group = {"lr": options["lr"] * groups["lr_factor"], "weight_decay": groups["weight_decay"]}
     recorded = train(lambda p: kinds[rule](p, **torch_options), torch_group, **clip)
+    standard = dict(STANDARD, weight_decay=0.01 if rule == "adamw" else 0)
     member = "adam" if rule == "adamw" else rule
     fields = [f".rule = {rule.upper()}",
-              f".{member} = {{ " + ", ".join(option(k, v, STANDARD.get(k, 0)) for k, v in options.items()) + " }"]
+              f".{member} = {{ " + ", ".join(option(k, v, standard.get(k, 0)) for k, v in options.items()) + " }"]
     if groups is not None:
         decay = groups["weight_decay"] or OFF
         fields.append(f".group = {{ {groups['lr_factor']!r}, {decay} }}")
@@ -88,7 +89,7 @@ def cases():
                                      nesterov=nesterov))
     for rule in ("adam", "adamw"):
         for betas in ((0.9, 0.999), (0.5, 0.9), (0.0, 0.99), (0.9, 0.0)):
-            for decay in (0.0, 0.1) if rule == "adam" else (0.01, 0.1):
+            for decay in (0.0, 0.1) if rule == "adam" else (0.0, 0.01, 0.1):
                 case(rule, dict(lr=0.03, beta1=betas[0], beta2=betas[1], epsilon=1e-8, weight_decay=decay))
         case(rule, dict(lr=0.03, epsilon=0.1, weight_decay=0.05))
     for centered in (False, True):

@@ -1,0 +1,211 @@
+/* The JSON reader on its own: values, look-ups, errors, and the writer's texts read back. What it
+ * refuses is tested in test_files.c, through the headers of hostile files. */
+#include "tensor/json.h"
+
+#include <check.h>
+#include <locale.h>
+#include <math.h>
+#include <string.h>
+
+static tr_scope *scope;
+
+static void setup(void)
+{
+    scope = tr_scope_push();
+}
+
+static void teardown(void)
+{
+    tr_scope_pop(scope);
+    tr_error_clear();
+}
+
+static const tri_json *parse(const char *text)
+{
+    return tri_json_parse("c.json", text, (int64_t)strlen(text), 0);
+}
+
+static void ck_fails(const char *message)
+{
+    ck_assert_ptr_nonnull(tr_error());
+    ck_assert_str_eq(tr_error(), message);
+    ck_assert_int_eq(tr_status_get(), TR_ERR_FILE);
+    tr_error_clear();
+}
+
+START_TEST(values)
+{
+    const tri_json *v = parse(" [ null , true,false,\t-0, 12.5e-1 ,\r\n\"\", [], {} ] ");
+    ck_assert_ptr_nonnull(v);
+    ck_assert_int_eq(v->count, 8);
+    static const tri_json_kind kinds[] = { TRI_JSON_NULL,   TRI_JSON_BOOL,   TRI_JSON_BOOL,
+                                           TRI_JSON_NUMBER, TRI_JSON_NUMBER, TRI_JSON_STRING,
+                                           TRI_JSON_ARRAY,  TRI_JSON_OBJECT };
+    const tri_json *m = v->first;
+    for (int i = 0; i < 8; i++, m = m->next) ck_assert_int_eq(m->kind, kinds[i]);
+    ck_assert_ptr_null(m);
+    ck_assert(v->first->next->boolean && !v->first->next->next->boolean);
+    m = v->first->next->next->next;
+    ck_assert(m->is_integer && m->integer == 0);
+    ck_assert(!m->next->is_integer);
+    ck_assert_double_eq(m->next->number, 1.25);
+}
+END_TEST
+
+START_TEST(integers)
+{
+    const tri_json *v = parse("[9223372036854775807,-9223372036854775808,9223372036854775808,1e2]");
+    const tri_json *m = v->first;
+    ck_assert(m->is_integer && m->integer == INT64_MAX);
+    m = m->next;
+    ck_assert(m->is_integer && m->integer == INT64_MIN);
+    ck_assert(!m->next->is_integer && m->next->number == 0x1p63);
+    ck_assert(!m->next->next->is_integer && m->next->next->number == 100);
+}
+END_TEST
+
+START_TEST(strings)
+{
+    const tri_json *v =
+        parse("[\"\\\"\\\\\\/\\b\\f\\n\\r\\t\",\"\\u0041\\u00e9\\u20AC\\ud83d\\ude00\","
+              "\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\"]");
+    ck_assert_ptr_nonnull(v);
+    ck_assert_str_eq(v->first->string, "\"\\/\b\f\n\r\t");
+    ck_assert_str_eq(v->first->next->string, "A\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80");
+    ck_assert_str_eq(v->first->next->next->string, "\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80");
+}
+END_TEST
+
+START_TEST(look_ups)
+{
+    const tri_json *v = parse("{\"z\":1,\"a\":\"s\",\"m\":true,\"r\":0.5,\"\":[2]}");
+    ck_assert_str_eq(v->first->key, "z"); /* in the order of the text */
+    ck_assert_int_eq(tri_json_integer(v, "c", "z", 0, 5), 1);
+    ck_assert_str_eq(tri_json_string(v, "c", "a"), "s");
+    ck_assert(tri_json_bool(v, "c", "m"));
+    ck_assert_double_eq(tri_json_number(v, "c", "r"), 0.5);
+    ck_assert_int_eq(tri_json_find(v, "")->first->integer, 2);
+    ck_assert_ptr_null(tri_json_find(v, "b"));
+    ck_assert_ptr_null(tri_json_find(tri_json_find(v, "r"), "b"));
+    ck_assert_ptr_null(tr_error());
+    ck_assert_ptr_null(tri_json_string(v, "c", "b"));
+    ck_fails("c: \"b\" is missing");
+    ck_assert(isnan(tri_json_number(v, "c", "a")));
+    ck_fails("c: \"a\" is a string; a number was expected");
+    ck_assert(!tri_json_bool(v, "c", "z"));
+    ck_fails("c: \"z\" is a number; true or false was expected");
+    ck_assert_int_eq(tri_json_integer(v, "c", "z", 2, 5), 2);
+    ck_fails("c: \"z\" is 1; it must be a whole number in 2 .. 5");
+    ck_assert_int_eq(tri_json_integer(v, "c", "r", 0, 5), 0);
+    ck_fails("c: \"r\" is 0.5; it must be a whole number in 0 .. 5");
+}
+END_TEST
+
+START_TEST(offsets)
+{
+    const char *text = "{\"a\": [1, x]}";
+    ck_assert_ptr_null(tri_json_parse("c.json", text, (int64_t)strlen(text), 100));
+    ck_fails("c.json: byte 110: a value was expected");
+    ck_assert_ptr_null(parse(""));
+    ck_fails("c.json: byte 0: the text ends too early");
+    char digits[80];
+    memset(digits, '7', 70);
+    digits[70] = '\0';
+    ck_assert_ptr_null(parse(digits));
+    ck_fails("c.json: byte 0: a number of more than 64 characters");
+}
+END_TEST
+
+START_TEST(depth)
+{
+    char text[131];
+    memset(text, '[', 65);
+    memset(text + 65, ']', 65);
+    text[130] = '\0';
+    ck_assert_ptr_null(parse(text));
+    ck_fails("c.json: byte 64: values are nested more than 64 deep");
+    text[129] = '\0';
+    ck_assert_ptr_nonnull(parse(text + 1));
+}
+END_TEST
+
+static void ck_number(double number, const char *spelling)
+{
+    tri_text t = { 0 };
+    tri_text_number(&t, number);
+    ck_assert_str_eq(t.bytes, spelling);
+    if (isfinite(number)) ck_assert_double_eq(parse(t.bytes)->number, number);
+}
+
+static void ck_numbers(void)
+{
+    ck_number(0, "0");
+    ck_number(0.1, "0.1");
+    ck_number(-2.5e-7, "-2.5e-07");
+    ck_number(1.0 / 3, "0.3333333333333333");
+    ck_number(0.1 + 0.2, "0.30000000000000004");
+    ck_number(1.7976931348623157e308, "1.7976931348623157e+308");
+    ck_number(5e-324, "4.94065645841247e-324");
+    ck_number((double)NAN, "null");
+    ck_number(-(double)INFINITY, "null");
+}
+
+START_TEST(numbers)
+{
+    ck_numbers();
+}
+END_TEST
+
+/* The host program's locale may write a decimal comma. */
+START_TEST(numbers_in_another_locale)
+{
+    static const char *const locales[] = { "de_DE.UTF-8", "fr_FR.UTF-8", "de_DE.utf8", "ps_AF" };
+    for (int i = 0; i < 4; i++)
+        if (setlocale(LC_ALL, locales[i]) != NULL) ck_numbers();
+    setlocale(LC_ALL, "C");
+}
+END_TEST
+
+START_TEST(texts)
+{
+    char all[256];
+    for (int i = 0; i < 127; i++) all[i] = (char)(i + 1);
+    memcpy(all + 127, "\xc3\xa9", 3);
+    tri_text t = { 0 };
+    tri_text_add(&t, "{%s", "");
+    tri_text_string(&t, all);
+    tri_text_add(&t, ":%d,", 7);
+    tri_text_string(&t, "none");
+    tri_text_add(&t, ":");
+    tri_text_string(&t, NULL);
+    for (int i = 0; i < 1000; i++) tri_text_add(&t, ",\"%d\":%d", i, i);
+    tri_text_add(&t, "}");
+    const tri_json *v = tri_json_parse("t", t.bytes, (int64_t)t.count, 0);
+    ck_assert_msg(v != NULL, "%s", tr_error());
+    ck_assert_str_eq(v->first->key, all);
+    ck_assert_int_eq(tri_json_find(v, "none")->kind, TRI_JSON_NULL);
+    ck_assert_int_eq(tri_json_integer(v, "t", "999", 0, 999), 999);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *c = tcase_create("json");
+    tcase_add_checked_fixture(c, setup, teardown);
+    tcase_add_test(c, values);
+    tcase_add_test(c, integers);
+    tcase_add_test(c, strings);
+    tcase_add_test(c, look_ups);
+    tcase_add_test(c, offsets);
+    tcase_add_test(c, depth);
+    tcase_add_test(c, numbers);
+    tcase_add_test(c, numbers_in_another_locale);
+    tcase_add_test(c, texts);
+    Suite *suite = suite_create("json");
+    suite_add_tcase(suite, c);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    const int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}

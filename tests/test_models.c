@@ -1,0 +1,276 @@
+/* test_models.c: every model of the zoo: its gradient against differences in f64, memory in a training
+ * step, overfitting a batch, any picture size, settings and their messages.                          */
+#include "models/models.h"
+#include "optim/optim.h"
+#include "tensor/core.h"
+
+#include <check.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void expect_error(tr_status kind, const char *message)
+{
+    ck_assert_int_eq(tr_status_get(), kind);
+    ck_assert_str_eq(tr_error(), message);
+    tr_error_clear();
+}
+
+/* Sizes that make a gradient check quick. */
+static tr_settings *small_settings(const tr_model_type *type)
+{
+    tr_settings *s = tr_settings_new(type->options);
+    for (const tr_option *o = type->options; o->name != NULL; o++) {
+        if (strcmp(o->name, "latent") == 0) tr_settings_set(s, "latent", "3");
+        if (strcmp(o->name, "hidden") == 0) tr_settings_set(s, "hidden", "5,4");
+        if (strcmp(o->name, "channels") == 0) tr_settings_set(s, "channels", "2,3");
+    }
+    return s;
+}
+
+static const tr_model_type *type_at(int i)
+{
+    int count;
+    return tr_model_types(&count)[i];
+}
+
+static int type_count(void)
+{
+    int count;
+    tr_model_types(&count);
+    return count;
+}
+
+/* Pixels in [0.05, 0.95], smooth enough that no ReLU or maximum sits at its kink. */
+static tr_tensor *pictures(tr_dtype dtype, tr_shape shape)
+{
+    tr_rng rng = tr_rng_seed(11);
+    return tr_affine(tr_uniform(dtype, shape, &rng), 0.9, 0.05);
+}
+
+typedef struct loss_context {
+    tr_model  *model;
+    tr_tensor *x;
+} loss_context;
+
+/* The parameters are the inputs: gradcheck moves them in place. The noise is the same at each call. */
+static tr_tensor *loss_of_parameters(void *context, tr_tensor *const *inputs)
+{
+    const loss_context *c = context;
+    tr_rng              rng = tr_rng_seed(5);
+    (void)inputs;
+    return tr_model_loss(c->model, c->x, NULL, &rng).loss;
+}
+
+START_TEST(gradient_is_right)
+{
+    const tr_model_type *type = type_at(_i);
+    tr_model *m = tr_model_new(type, small_settings(type), TR_SHAPE(4, 4, 2), 3);
+    ck_assert_msg(m != NULL, "%s: %s", type->name, tr_error());
+    tr_module_cast(m->net, TR_F64);
+    const tr_named_list parameters = tr_module_parameters(m->net);
+    tr_tensor          *inputs[32];
+    for (int64_t i = 0; i < parameters.count; i++) {
+        inputs[i] = parameters.items[i].tensor;
+        tr_rng     rng = tr_rng_stream(8, (uint64_t)i); /* biases off zero, so that no unit is at its kink */
+        tr_tensor *noise = tr_scale(tr_normal_like(inputs[i], &rng), 0.1);
+        tr_set_recording(false);
+        tr_assign(inputs[i], tr_add(inputs[i], noise));
+        tr_set_recording(true);
+    }
+    loss_context        context = { m, pictures(TR_F64, TR_SHAPE(3, 4, 4, 2)) };
+    tr_gradcheck_result result;
+    ck_assert_int_eq(tr_gradcheck(loss_of_parameters, &context, inputs, (int)parameters.count,
+                                  &(tr_gradcheck_options){ .order = 1, .seed = 2 }, &result), TR_OK);
+    ck_assert_msg(result.passed, "%s: %s[%lld]: rule %.12g, differences %.12g", type->name,
+                  parameters.items[result.input].name, (long long)result.element, result.analytic,
+                  result.numeric);
+}
+END_TEST
+
+static double train_steps(tr_model *m, tr_optimizer *optimizer, tr_tensor *x, int steps)
+{
+    double last = NAN;
+    for (int i = 0; i < steps && tr_error() == NULL; i++) {
+        tr_scope *scope = tr_scope_push();
+        tr_rng    rng = tr_rng_stream(1, 0);
+        tr_terms  terms = tr_model_loss(m, x, NULL, &rng);
+        tr_backward(terms.loss);
+        tr_optimizer_step(optimizer);
+        last = terms.loss != NULL ? tr_item(terms.loss) : NAN;
+        tr_scope_pop(scope);
+    }
+    return last;
+}
+
+START_TEST(overfits_a_batch)
+{
+    const tr_model_type *type = type_at(_i);
+    tr_model            *m = tr_model_new(type, NULL, TR_SHAPE(8, 8, 1), 3);
+    tr_tensor           *x = pictures(TR_F32, TR_SHAPE(4, 8, 8, 1));
+    tr_optimizer        *adam = tr_adam(tr_module_parameters(m->net), &(tr_adam_options){ .lr = 3e-3 });
+    const double         first = train_steps(m, adam, x, 1), last = train_steps(m, adam, x, 150);
+    ck_assert_msg(last < first, "%s: %g, then %g; %s", type->name, first, last,
+                  tr_error() != NULL ? tr_error() : "");
+    const int64_t before = tr_memory().allocations;
+    train_steps(m, adam, x, 3);
+    ck_assert_int_eq(tr_memory().allocations, before); /* a step after the first asks malloc for nothing */
+}
+END_TEST
+
+START_TEST(takes_any_picture)
+{
+    const tr_model_type *type = type_at(_i);
+    tr_tensor           *x = pictures(TR_F32, TR_SHAPE(3, 12, 8, 3));
+    tr_model            *m = tr_model_new(type, NULL, TR_SHAPE(12, 8, 3), 3);
+    tr_rng               rng = tr_rng_seed(1);
+    tr_tensor           *y = tr_model_reconstruct(m, x);
+    ck_assert_msg(tr_same_shape(x, y), "%s: %s", type->name, tr_error());
+    ck_assert(tr_item(tr_amin(y, TR_ALL_AXES, false)) >= 0 && tr_item(tr_amax(y, TR_ALL_AXES, false)) <= 1);
+    const tr_terms terms = tr_model_loss(m, x, NULL, &rng);
+    ck_assert(isfinite(tr_item(terms.loss)) && terms.count >= 1);
+    if (type->sample != NULL) ck_assert_int_eq(tr_dim(tr_model_sample(m, 5, &rng), 0), 5);
+    if (type->corrupt != NULL) ck_assert(tr_same_shape(x, tr_model_corrupt(m, x, &rng)));
+    ck_assert_ptr_null(tr_error());
+    ck_assert_ptr_null(tr_model_encode(m, pictures(TR_F32, TR_SHAPE(3, 8, 12, 3))));
+    char message[200];
+    snprintf(message, sizeof message, "%s: built for pictures [12, 8, 3], got a batch f32[3, 8, 12, 3]",
+             type->name);
+    expect_error(TR_ERR_SHAPE, message);
+}
+END_TEST
+
+/* --- Out of memory at every place ------------------------------------------------------------------------ */
+
+static int64_t allowed, held;
+
+static void *limited_alloc(void *context, size_t alignment, size_t bytes)
+{
+    (void)context;
+    if (allowed-- <= 0) return NULL;
+    held += (int64_t)bytes;
+    return aligned_alloc(alignment, bytes);
+}
+
+static void limited_release(void *context, void *block, size_t bytes)
+{
+    (void)context;
+    held -= (int64_t)bytes;
+    free(block);
+}
+
+START_TEST(survives_every_failing_allocation)
+{
+    const tr_model_type *type = type_at(_i);
+    const tr_allocator   limited = { limited_alloc, limited_release, NULL };
+    tr_set_threads(1);
+    tr_set_allocator(&limited);
+    int64_t n = 0;
+    for (bool failed = true; failed; n++) {
+        tr_scope *scope = tr_scope_push();
+        allowed = n;
+        tr_model     *m = tr_model_new(type, small_settings(type), TR_SHAPE(4, 4, 1), 3);
+        tr_optimizer *adam = m != NULL ? tr_adam(tr_module_parameters(m->net), NULL) : NULL;
+        if (adam != NULL) train_steps(m, adam, pictures(TR_F32, TR_SHAPE(2, 4, 4, 1)), 2);
+        failed = tr_error() != NULL;
+        if (failed) ck_assert_int_eq(tr_status_get(), TR_ERR_MEMORY);
+        tr_error_clear();
+        tr_scope_pop(scope);
+        tr_scope_pop(tri_this_thread()->scope);
+        tr_memory_trim();
+        ck_assert_int_eq(held, 0);
+    }
+    ck_assert_int_gt(n, 20);
+    tr_set_allocator(NULL);
+}
+END_TEST
+
+/* --- Settings ---------------------------------------------------------------------------------------------- */
+
+START_TEST(settings_are_checked)
+{
+    tr_settings *s = tr_settings_new(tr_model_find("denoising")->options);
+    ck_assert_int_eq(tr_settings_int(s, "latent"), 32);
+    int64_t sizes[TR_MAX_SIZES];
+    ck_assert_int_eq(tr_settings_sizes(s, "hidden", sizes), 2);
+    ck_assert_int_eq(sizes[1], 64);
+    tr_settings_set(s, "latents", "3");
+    expect_error(TR_ERR_VALUE, "unknown option \"latents\"; there are noise, level, hidden, latent, loss");
+    tr_settings_set(s, "latent", "0");
+    expect_error(TR_ERR_VALUE, "option latent: \"0\" is not a whole number in 1 .. 65536");
+    tr_settings_set(s, "latent", "3.5");
+    expect_error(TR_ERR_VALUE, "option latent: \"3.5\" is not a whole number in 1 .. 65536");
+    tr_settings_set(s, "level", "much");
+    expect_error(TR_ERR_VALUE, "option level: \"much\" is not a number in 0 .. 10");
+    tr_settings_set(s, "level", "nan");
+    expect_error(TR_ERR_VALUE, "option level: \"nan\" is not a number in 0 .. 10");
+    tr_settings_set(s, "hidden", "128,,64");
+    expect_error(TR_ERR_VALUE,
+                 "option hidden: \"128,,64\" is not whole numbers separated by commas, each in 1 .. 65536");
+    tr_settings_set(s, "noise", "salt");
+    expect_error(TR_ERR_VALUE, "option noise: \"salt\" is not one of gaussian|mask|salt-pepper");
+    ck_assert_int_eq(tr_settings_set(s, "hidden", ""), TR_OK);
+    ck_assert_int_eq(tr_settings_sizes(s, "hidden", sizes), 0);
+    tr_settings_set(s, "noise", "mask");
+    tr_settings_set(s, "level", "1.5");
+    ck_assert_ptr_null(tr_model_new(tr_model_find("denoising"), s, TR_SHAPE(4, 4, 1), 1));
+    expect_error(TR_ERR_VALUE, "option level: 1.5 is no probability; noise=mask needs 0 .. 1");
+    ck_assert_ptr_null(tr_model_find("vea"));
+    expect_error(TR_ERR_VALUE,
+                 "unknown model \"vea\"; there are undercomplete, deep, denoising, conv, vae");
+    ck_assert_ptr_null(tr_model_new(tr_model_find("conv"), NULL, TR_SHAPE(30, 28, 1), 1));
+    expect_error(TR_ERR_SHAPE, "conv: pictures of 30 x 28 cannot be halved 2 times; the sides must be "
+                               "divisible by 4");
+}
+END_TEST
+
+/* KL and the Bernoulli bound of the vae against a loop in f64. */
+START_TEST(vae_terms_are_the_formula)
+{
+    const tr_model_type *type = tr_model_find("vae");
+    tr_model  *m = tr_model_new(type, small_settings(type), TR_SHAPE(4, 4, 1), 3);
+    tr_tensor *x = pictures(TR_F32, TR_SHAPE(2, 4, 4, 1));
+    tr_rng     rng = tr_rng_seed(7), same = rng;
+    tr_terms   terms = tr_model_loss(m, x, NULL, &rng);
+    tr_module *encoder = m->net->first_child;
+    tr_tensor *features = tr_forward(encoder, tr_flatten(x, 1));
+    tr_tensor *mu = tr_forward(encoder->next, features);
+    tr_tensor *logvar = tr_forward(encoder->next->next, features);
+    tr_tensor *z = tr_add(mu, tr_mul(tr_exp(tr_scale(logvar, 0.5)), tr_normal_like(mu, &same)));
+    tr_tensor *y = tr_model_decode(m, z);
+    double     kl = 0, bce = 0;
+    for (int64_t i = 0; i < 2; i++) {
+        for (int64_t j = 0; j < 3; j++) {
+            const double u = tr_at(mu, TR_SHAPE(i, j)), v = tr_at(logvar, TR_SHAPE(i, j));
+            kl += 0.5 * (u * u + exp(v) - v - 1) / 2;
+        }
+        for (int64_t p = 0; p < 16; p++) {
+            const double t = tr_at(x, TR_SHAPE(i, p / 4, p % 4, 0)), q = tr_at(y, TR_SHAPE(i, p / 4, p % 4, 0));
+            bce -= (t * log(q) + (1 - t) * log(1 - q)) / 2;
+        }
+    }
+    ck_assert_str_eq(terms.name[1], "kl");
+    ck_assert_double_lt(fabs(tr_item(terms.value[0]) - bce), 1e-4);
+    ck_assert_double_lt(fabs(tr_item(terms.value[1]) - kl), 1e-5);
+    ck_assert_double_lt(fabs(tr_item(terms.loss) - bce - kl), 1e-4);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("models");
+    TCase *tests = tcase_create("models");
+    suite_add_tcase(suite, tests);
+    tcase_set_timeout(tests, 120);
+    tcase_add_loop_test(tests, gradient_is_right, 0, type_count());
+    tcase_add_loop_test(tests, overfits_a_batch, 0, type_count());
+    tcase_add_loop_test(tests, takes_any_picture, 0, type_count());
+    tcase_add_loop_test(tests, survives_every_failing_allocation, 0, type_count());
+    tcase_add_test(tests, settings_are_checked);
+    tcase_add_test(tests, vae_terms_are_the_formula);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    const int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}
