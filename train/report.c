@@ -32,8 +32,7 @@ static char *describe_time(double seconds, char text[32])
     return text;
 }
 
-/* --- Key figures -------------------------------------------------------------------------------
- */
+/* --- Key figures -------------------------------------------------------------------------- */
 
 static void write_figure(tri_writer *w, const char *value, const char *meaning)
 {
@@ -78,8 +77,7 @@ static void write_figures(tri_writer *w, const tr_run *run)
     tri_writer_printf(w, "</div>\n");
 }
 
-/* --- Loss curves -------------------------------------------------------------------------------
- */
+/* --- Loss curves -------------------------------------------------------------------------- */
 
 static void write_chart(tri_writer *w, const tr_run *run, int metric)
 {
@@ -158,8 +156,7 @@ static void write_losses(tri_writer *w, const tr_run *run)
     tri_writer_printf(w, "</div>\n");
 }
 
-/* --- Configuration -----------------------------------------------------------------------------
- */
+/* --- Configuration ------------------------------------------------------------------------ */
 
 static void write_row(tri_writer *w, const char *name, const char *value)
 {
@@ -225,8 +222,7 @@ static void write_configuration(tri_writer *w, const tr_run *run)
            "of threads.</p></div>\n</div>\n");
 }
 
-/* --- The page ----------------------------------------------------------------------------------
- */
+/* --- The page ----------------------------------------------------------------------------- */
 
 static void write_page(tri_writer *w, const tr_run *run)
 {

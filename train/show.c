@@ -15,8 +15,7 @@
 
 enum { COLUMNS = 10, SAMPLES = 64, PAIRS = 6, STEPS = 9, MAP_POINTS = 2000, MAP_VALUES = 4000000 };
 
-/* --- Pictures in a page ------------------------------------------------------------------------
- */
+/* --- Pictures in a page ------------------------------------------------------------------- */
 
 static void write_base64(tri_writer *w, const uint8_t *bytes, int64_t count)
 {
@@ -70,8 +69,7 @@ static tr_tensor *stack(tr_tensor *const *parts, int count)
     return tri_failed() ? NULL : all;
 }
 
-/* --- Cards -------------------------------------------------------------------------------------
- */
+/* --- Cards -------------------------------------------------------------------------------- */
 
 static void write_rows(tri_writer *w, const tr_run *run, tr_tensor *images, int part)
 {
