@@ -189,11 +189,30 @@ static bool apply_rule(const walk *w, tr_call *c, tr_tensor *g, tr_tensor **gin)
     return !tri_failed();
 }
 
+/* Lets the tensor's hooks see and replace its complete cotangent. */
+static bool run_hooks(const walk *w, entry *e)
+{
+    for (const tri_hook *h = e->tensor->hooks; h != NULL && e->cotangent != NULL; h = h->next) {
+        tr_tensor *g = h->hook(h->context, e->cotangent);
+        if (tri_failed()) return false;
+        if (g == NULL || g == e->cotangent) continue;
+        if (g->dtype != e->tensor->dtype || !tr_same_shape(g, e->tensor)) {
+            char got[240], expected[240];
+            tr_fail(TR_ERR_SHAPE, "hook: it returned %s as the gradient of %s",
+                    tr_describe(g, got, sizeof got), tr_describe(e->tensor, expected, sizeof expected));
+            return false;
+        }
+        e->cotangent = w->create_graph ? g : tri_alias(g);
+    }
+    return !tri_failed();
+}
+
 static bool step_back(walk *w, tr_node *node, bool *wants, tr_tensor **gin)
 {
     tr_call *c = &node->call;
     entry   *e = find(w, c->out);
     if (!e->needed || e->cotangent == NULL) return true;
+    if (!run_hooks(w, e)) return false;
     for (int i = 0; i < c->input_count; i++) {
         wants[i] = input_needed(w, c, i);
         gin[i] = NULL;
@@ -221,7 +240,22 @@ static bool propagate(walk *w)
     if (wants == NULL || gin == NULL) return false;
     for (int64_t k = 0; k < w->node_count; k++)
         if (!step_back(w, w->nodes[k], wants, gin)) return false;
+    for (int64_t i = 0; i < w->capacity; i++) /* variables: complete only now */
+        if (w->table[i].tensor != NULL && w->table[i].tensor->node == NULL && !run_hooks(w, &w->table[i]))
+            return false;
     return true;
+}
+
+tr_status tr_add_hook(tr_tensor *t, tr_hook hook, void *context)
+{
+    if (tri_failed() || !tri_check_alive(t, "add_hook")) return tr_status_get();
+    tri_hook *h = tr_scope_alloc(sizeof *h);
+    if (h == NULL) return tr_status_get();
+    *h = (tri_hook){ hook, context, NULL };
+    tri_hook **end = &t->hooks;
+    while (*end != NULL) end = &(*end)->next;
+    *end = h;
+    return TR_OK;
 }
 
 /* --- Results ------------------------------------------------------------------------------------------- */

@@ -13,6 +13,13 @@ typedef struct tr_node {
     uint32_t       *versions; /* of the storage of inputs and result at the call */
 } tr_node;
 
+/* A function to be called with a tensor's gradient; the list is in the order of the calls. */
+typedef struct tri_hook {
+    tr_hook          hook;
+    void            *context;
+    struct tri_hook *next;
+} tri_hook;
+
 /* The shape that `count` shapes broadcast to; false if they do not. */
 bool tri_broadcast_shape(const tr_shape *shapes, int count, tr_shape *result);
 
