@@ -135,8 +135,8 @@ static void write_axes(tri_writer *w, const axis *x, const axis *y, int height, 
 
 static void find_range(const tri_chart *c, double *least, double *most)
 {
-    *least = INFINITY;
-    *most = -INFINITY;
+    *least = (double)INFINITY;
+    *most = -(double)INFINITY;
     for (int s = 0; s < c->series_count; s++)
         for (int64_t i = 0; i < c->count; i++) {
             const double v = c->series[s].y[i];
@@ -196,7 +196,7 @@ void tri_chart_write(tri_writer *w, const tri_chart *c)
 static void fit_square(const tr_tensor *points, axis *x, axis *y)
 {
     const float *p = points->data;
-    double least[2] = { INFINITY, INFINITY }, most[2] = { -INFINITY, -INFINITY };
+    double least[2] = { (double)INFINITY, (double)INFINITY }, most[2] = { -(double)INFINITY, -(double)INFINITY };
     for (int64_t i = 0; i < 2 * points->shape[0]; i++) {
         least[i % 2] = fmin(least[i % 2], (double)p[i]);
         most[i % 2] = fmax(most[i % 2], (double)p[i]);
