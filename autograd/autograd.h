@@ -50,6 +50,34 @@ typedef struct tr_grad_options {
 TR_API tr_status tr_grad(tr_tensor *const *outputs, int output_count, tr_tensor *const *inputs,
                          int input_count, tr_tensor **gradients, const tr_grad_options *options);
 
+/* Called with the complete gradient of a tensor, when backward or grad has it: returns a replacement of
+ * the same shape and dtype, made of operations, or NULL to leave it. */
+typedef tr_tensor *(*tr_hook)(void *context, tr_tensor *gradient);
+
+/* Hooks run in the order in which they were added; they live as long as the innermost scope. */
+TR_API tr_status tr_add_hook(tr_tensor *t, tr_hook hook, void *context);
+
+/* A function of tensors; returns NULL on error. Must give the same result each time. */
+typedef tr_tensor *(*tr_function)(void *context, tr_tensor *const *inputs);
+
+/* With y = f(x), f of one input; x is taken as a variable of its own, its history plays no part.
+ *   jacobian [y's axes, x's axes]  dy_i / dx_j: one walk per element of y
+ *   hessian  [x's axes, x's axes]  d2y / dx_i dx_j, y one value
+ *   hvp      [x's axes]            hessian times v, without the hessian (Pearlmutter 1994)
+ *   jvp      [y's axes]            jacobian times v, by differentiating the vjp, which is linear, by
+ *                                  its cotangent */
+TR_API tr_tensor *tr_jacobian(tr_function f, void *context, tr_tensor *x);
+TR_API tr_tensor *tr_hessian(tr_function f, void *context, tr_tensor *x);
+TR_API tr_tensor *tr_hvp(tr_function f, void *context, tr_tensor *x, tr_tensor *v);
+TR_API tr_tensor *tr_jvp(tr_function f, void *context, tr_tensor *x, tr_tensor *v);
+
+/* segment(inputs), keeping only the result: backward computes the rest again. First
+ * derivatives have the same bits as without, as long as the segment takes randomness from a copy of a
+ * tr_rng; higher ones may sum in another order. Gradients go to the listed inputs only:
+ * list the weights that it uses too. */
+TR_API tr_tensor *tr_checkpoint(tr_function segment, void *context, tr_tensor *const *inputs,
+                                int input_count);
+
 /* While on, every result, forward or backward, is searched for NaN and Inf; the first found is an error
  * that names the operation, its inputs and its place on the tape. Slow; returns what it was. */
 TR_API bool tr_set_anomaly_detection(bool on);
@@ -137,9 +165,6 @@ TR_API const tr_op        *tr_op_find(const char *name); /* NULL if there is non
 
 /* --- Gradient check ------------------------------------------------------------------------------- */
 
-/* A function of f64 tensors; returns NULL on error. Must give the same result each time. */
-typedef tr_tensor *(*tr_function)(void *context, tr_tensor *const *inputs);
-
 typedef struct tr_gradcheck_options {
     int      order;     /* 1 .. 3: checks derivatives up to this order; 0: 2 */
     double   step;      /* of the central difference; 0: 1e-5 times the scale of the input */
@@ -157,7 +182,8 @@ typedef struct tr_gradcheck_result {
     double  analytic, numeric;
 } tr_gradcheck_result;
 
-/* Compares gradients with central differences for the f64 inputs that are variables. The function's
+/* Compares the gradients of a function of f64 tensors with central differences, for the inputs that
+ * are variables. The function's
  * values are projected on a random direction; order 2 checks the gradient of the projected gradient,
  * and so on. An error of the function itself is the returned status; a wrong gradient is not an error
  * but passed = false. */

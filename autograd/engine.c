@@ -171,21 +171,43 @@ static bool accumulate(const walk *w, entry *e, tr_tensor *contribution)
 }
 
 /* Runs the rule. Without a graph to keep, in a scope of its own: what the rule computed on the way is
- * freed at once, and only the results are handed out. */
-static bool apply_rule(const walk *w, tr_call *c, tr_tensor *g, tr_tensor **gin)
+ * freed at once, and only the results are handed out. An anomaly is told of the call whose rule it
+ * is, not of an operation inside the rule. */
+static bool apply_rule(const walk *w, tr_node *node, tr_tensor *g, tr_tensor **gin)
 {
+    tr_call *c = &node->call;
     tr_scope *scope = w->create_graph ? NULL : tr_scope_push();
+    const bool anomaly = tr_set_anomaly_detection(false);
     if (c->op->fast_vjp != NULL && !w->create_graph)
         c->op->fast_vjp(c, g, gin);
     else
         c->op->vjp(c, g, gin);
+    tr_set_anomaly_detection(anomaly);
     for (int i = 0; i < c->input_count && !tri_failed(); i++) {
         if (!c->wants[i]) gin[i] = NULL;
         if (gin[i] == NULL || !check_gradient(c, i, gin[i])) continue;
-        if (tri_this_thread()->anomaly && !tri_check_finite(c, gin[i], "gradient")) break;
+        if (anomaly && !tri_check_finite(c, gin[i], "gradient", node->serial)) break;
         if (scope != NULL) gin[i] = tr_scope_keep(gin[i]);
     }
     tr_scope_pop(scope);
+    return !tri_failed();
+}
+
+/* Lets the tensor's hooks see and replace its complete cotangent. */
+static bool run_hooks(const walk *w, entry *e)
+{
+    for (const tri_hook *h = e->tensor->hooks; h != NULL && e->cotangent != NULL; h = h->next) {
+        tr_tensor *g = h->hook(h->context, e->cotangent);
+        if (tri_failed()) return false;
+        if (g == NULL || g == e->cotangent) continue;
+        if (g->dtype != e->tensor->dtype || !tr_same_shape(g, e->tensor)) {
+            char got[240], expected[240];
+            tr_fail(TR_ERR_SHAPE, "hook: it returned %s as the gradient of %s",
+                    tr_describe(g, got, sizeof got), tr_describe(e->tensor, expected, sizeof expected));
+            return false;
+        }
+        e->cotangent = w->create_graph ? g : tri_alias(g);
+    }
     return !tri_failed();
 }
 
@@ -194,12 +216,13 @@ static bool step_back(walk *w, tr_node *node, bool *wants, tr_tensor **gin)
     tr_call *c = &node->call;
     entry   *e = find(w, c->out);
     if (!e->needed || e->cotangent == NULL) return true;
+    if (!run_hooks(w, e)) return false;
     for (int i = 0; i < c->input_count; i++) {
         wants[i] = input_needed(w, c, i);
         gin[i] = NULL;
     }
     c->wants = wants;
-    const bool ok = check_versions(node) && apply_rule(w, c, e->cotangent, gin);
+    const bool ok = check_versions(node) && apply_rule(w, node, e->cotangent, gin);
     c->wants = NULL;
     if (!ok) return false;
     for (int i = 0; i < c->input_count; i++)
@@ -221,7 +244,22 @@ static bool propagate(walk *w)
     if (wants == NULL || gin == NULL) return false;
     for (int64_t k = 0; k < w->node_count; k++)
         if (!step_back(w, w->nodes[k], wants, gin)) return false;
+    for (int64_t i = 0; i < w->capacity; i++) /* variables: complete only now */
+        if (w->table[i].tensor != NULL && w->table[i].tensor->node == NULL && !run_hooks(w, &w->table[i]))
+            return false;
     return true;
+}
+
+tr_status tr_add_hook(tr_tensor *t, tr_hook hook, void *context)
+{
+    if (tri_failed() || !tri_check_alive(t, "add_hook")) return tr_status_get();
+    tri_hook *h = tr_scope_alloc(sizeof *h);
+    if (h == NULL) return tr_status_get();
+    *h = (tri_hook){ hook, context, NULL };
+    tri_hook **end = &t->hooks;
+    while (*end != NULL) end = &(*end)->next;
+    *end = h;
+    return TR_OK;
 }
 
 /* --- Results ------------------------------------------------------------------------------------------- */

@@ -185,8 +185,8 @@ tr_tensor *tr_max_unpool2d(tr_tensor *x, tr_tensor *index, int64_t height, int64
 static tr_status max_pool2d_forward(tr_call *c)
 {
     const pool_attributes *a = c->attributes;
-    c->saved[0] = tri_new(TR_I64, c->out_shape);
-    if (c->saved[0] == NULL) return tr_status_get();
+    const bool recorded = c->in[0]->requires_grad && !tri_this_thread()->no_record;
+    if (recorded && (c->saved[0] = tri_new(TR_I64, c->out_shape)) == NULL) return tr_status_get();
     return tri_max_pool2d(c->out, c->saved[0], c->in[0], &a->pool);
 }
 

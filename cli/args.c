@@ -40,8 +40,7 @@ int end_run(void)
     return tr_status_print() == 0 ? EXIT_OK : EXIT_FAILED;
 }
 
-/* --- Look up -------------------------------------------------------------------------------------
- */
+/* --- Look up ------------------------------------------------------------------------------ */
 
 static const arg_option *find_in(const arg_option *table, const char *name, size_t length)
 {
@@ -91,8 +90,7 @@ static const char *nearest(const args *a, const char *name)
     return best;
 }
 
-/* --- Read ----------------------------------------------------------------------------------------
- */
+/* --- Read --------------------------------------------------------------------------------- */
 
 static bool check_value(const args *a, const arg_option *o, const char *value)
 {

@@ -37,8 +37,7 @@ static void write_outcome(const args *a, const outcome *o)
     }
 }
 
-/* --- Operations ----------------------------------------------------------------------------------
- */
+/* --- Operations --------------------------------------------------------------------------- */
 
 static outcome check_op(const tr_op *op, int order)
 {
@@ -52,8 +51,7 @@ static outcome check_op(const tr_op *op, int order)
     return o;
 }
 
-/* --- Models --------------------------------------------------------------------------------------
- */
+/* --- Models ------------------------------------------------------------------------------- */
 
 typedef struct frozen {
     tr_model *model;

@@ -220,9 +220,7 @@ tr_status tri_copy(tr_tensor *dst, const tr_tensor *src)
     return TR_OK;
 }
 
-/* --- Fill
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- Fill ------------------------------------------------------------------------------------- */
 
 typedef struct filling {
     uint64_t value; /* the bits of one element, in the low bytes */

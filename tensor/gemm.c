@@ -7,7 +7,7 @@
  * second cache. A sum too long for that is cut into pieces along k, whose results are added in
  * order. Blocks, tasks and pieces depend on the shape only, and each element of c is computed by
  * one task: same bits on any number of threads. Read next: gemm.h (operands), kernels_gemm.inc (the
- * register block), conv.c (implicit operands). */
+ * register block). */
 #include "tensor/gemm.h"
 
 #include <assert.h>

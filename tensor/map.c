@@ -212,9 +212,7 @@ tr_status tri_compare(tri_compare_id id, tr_tensor *z, const tr_tensor *a, const
     return TR_OK;
 }
 
-/* --- Where
- * ------------------------------------------------------------------------------------------------
- */
+/* --- Where ------------------------------------------------------------------------------------ */
 
 /* Values are moved, not computed with: the size of an element is all that matters. Both sides are
  * read whatever the condition, which lets the compiler use vectors. */

@@ -125,9 +125,7 @@ tr_status tri_cumulate(tr_tensor *y, const tr_tensor *x, int axis, bool product,
     return TR_OK;
 }
 
-/* --- Softmax
- * ------------------------------------------------------------------------------------------------
- */
+/* --- Softmax ---------------------------------------------------------------------------------- */
 
 typedef struct softmax_call {
     const tri_kernels *table;

@@ -56,6 +56,7 @@ typedef struct tr_shape {
 #define TR_ALL_AXES  ((tr_shape){ -1, { 0 } })
 
 struct tri_storage;
+struct tri_hook;
 struct tr_node;
 
 /* Read-only for users: look at it, change it only through functions. Element (i0, i1, ...) lies at
@@ -72,6 +73,7 @@ typedef struct tr_tensor {
     struct tr_node     *node;    /* how it was computed; NULL for leaves and constants */
     struct tr_tensor   *grad;    /* of a parameter: the sum of gradients since the last step, or NULL */
     struct tr_tensor   *grad_slot; /* of a parameter: the handle that grad points to when it is set */
+    struct tri_hook    *hooks;     /* called with its gradient: tr_add_hook */
     struct tr_tensor   *next_in_scope;
 } tr_tensor;
 

@@ -140,6 +140,7 @@ static inline int run_suite(const char *name, const TTest *const *tests, size_t 
     Suite *suite = suite_create(name);
     TCase *all = tcase_create("all");
     tcase_set_timeout(all, 0);
+    tcase_add_checked_fixture(all, tr_error_clear, NULL); /* of a test that failed before */
     for (size_t i = 0; i < count; i++) tcase_add_test(all, tests[i]);
     suite_add_tcase(suite, all);
     SRunner *runner = srunner_create(suite);

@@ -222,9 +222,7 @@ static double ulps_f64(long double exact, double got)
     return ulps(exact, got, 53, -1074, 1024);
 }
 
-/* --- Tests
- * ---------------------------------------------------------------------------------------------------
- */
+/* --- Tests ------------------------------------------------------------------------------------ */
 
 START_TEST(unary_f32)
 {
@@ -345,7 +343,7 @@ START_TEST(binary)
         table->f32.binary[id](SIDE * SIDE, zf, af, bf);
         table->f64.binary[id](SIDE * SIDE, zd, ad, bd);
         for (int i = 0; i < SIDE * SIDE; i++) {
-            const double want = reference_binary(id, ad[i], bd[i]);
+            const double want = reference_binary((tri_binary_id)id, ad[i], bd[i]);
             if (gradient && !(fabs(ad[i]) < 1e3 && fabs(bd[i]) <= 1)) continue;
             const double scale = fabs(ad[i]) + (id >= TRI_B_logistic_loss ? 1 : 0);
             const double tolerance = gradient ? 2e-7 * scale : 0;

@@ -6,17 +6,25 @@
 
 START_TEST(test_known_answers)
 {
-    static const uint32_t cases[3][10] = {
-        {0,           0,          0,          0,          0,          0,          0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8},
-        { 0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff, 0x408f276d,
-         0x41c83b0e,                                                                                      0xa20bc7c6, 0x6d5451fd},
-        { 0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344, 0xa4093822, 0x299f31d0, 0xd16cfe09,
-         0x94fdcceb,                                                                                      0x5001e420, 0x24126ea1},
+    static const uint32_t keys[3][2] = {
+        {0,           0         },
+        { ~0u,        ~0u       },
+        { 0xa4093822, 0x299f31d0}
+    };
+    static const uint32_t counters[3][4] = {
+        {0,           0,          0,          0         },
+        { ~0u,        ~0u,        ~0u,        ~0u       },
+        { 0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}
+    };
+    static const uint32_t results[3][4] = {
+        {0x6627e8d5,  0xe169c58d, 0xbc57ac4c, 0x9b00dbd8},
+        { 0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd},
+        { 0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}
     };
     for (int i = 0; i < 3; i++) {
         uint32_t out[4];
-        tr_rng_philox(cases[i], cases[i] + 4, out);
-        ck_assert_mem_eq(out, cases[i] + 6, sizeof out);
+        tr_rng_philox(counters[i], keys[i], out);
+        ck_assert_mem_eq(out, results[i], sizeof out);
     }
 }
 END_TEST

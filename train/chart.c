@@ -24,7 +24,7 @@ typedef struct axis {
     int decimals;       /* of their numbers */
 } axis;
 
-/* --- Text ------------------------------------------------------------------------------------- */
+/* --- Text --------------------------------------------------------------------------------- */
 
 void tri_write_html(tri_writer *w, const char *text)
 {
@@ -44,8 +44,7 @@ static void open_svg(tri_writer *w, int height, const char *description)
     tri_writer_printf(w, "\">\n");
 }
 
-/* --- Axes --------------------------------------------------------------------------------------
- */
+/* --- Axes --------------------------------------------------------------------------------- */
 
 static double round_step(double range, int ticks)
 {
@@ -132,8 +131,7 @@ static void write_axes(tri_writer *w, const axis *x, const axis *y, int height, 
     tri_writer_printf(w, "</text>\n");
 }
 
-/* --- Lines -------------------------------------------------------------------------------------
- */
+/* --- Lines -------------------------------------------------------------------------------- */
 
 static void find_range(const tri_chart *c, double *least, double *most)
 {
@@ -192,8 +190,7 @@ void tri_chart_write(tri_writer *w, const tri_chart *c)
     tri_writer_printf(w, "</p>\n");
 }
 
-/* --- Points ------------------------------------------------------------------------------------
- */
+/* --- Points ------------------------------------------------------------------------------- */
 
 /* Both axes with the same unit, so that distances are true; the plot keeps its shape. */
 static void fit_square(const tr_tensor *points, axis *x, axis *y)

@@ -1,19 +1,19 @@
 /* checkpoint.c: weights and checkpoints, as safetensors files.
  *
  * A checkpoint is one file, so it is whole or not there: weights and buffers ("model." before their
- * names), the optimiser's state ("adam."), and the place in the training: the next batch, the sums
- * of the epoch so far, the rows of the log ("training."). Random streams need no state of their
- * own, they are keyed by seed and step. Read next: fit.c. */
+ * names; those of the best epoch, "best.", where the run may stop early), the optimiser's state
+ * ("adam."), and the place in the training: the next batch, the sums of the epoch so far, the rows
+ * of the log ("training."). Random streams need no state of their own, they are keyed by seed and
+ * step. Read next: fit.c. */
 #include "train/run.h"
 
 #include <string.h>
 
-static const char MODEL_PREFIX[] = "model.";
+static const char MODEL_PREFIX[] = "model.", BEST_PREFIX[] = "best.";
 
 enum { PLACE = 3, METER = 3 + TR_MAX_METRICS, ROW = 4 + 2 * TR_MAX_METRICS };
 
-/* --- Write -------------------------------------------------------------------------------------
- */
+/* --- Write -------------------------------------------------------------------------------- */
 
 tr_status tri_weights_write(const tr_run *run)
 {
@@ -26,11 +26,11 @@ tr_status tri_weights_write(const tr_run *run)
     return tr_status_get();
 }
 
-static void push_state(tr_named_list *list, const tr_named_list *state)
+static void push_state(tr_named_list *list, const char *prefix, const tr_named_list *state)
 {
     char name[512];
     for (int64_t i = 0; i < state->count; i++) {
-        snprintf(name, sizeof name, "%s%s", MODEL_PREFIX, state->items[i].name);
+        snprintf(name, sizeof name, "%s%s", prefix, state->items[i].name);
         tr_named_push(list, name, state->items[i].tensor);
     }
 }
@@ -66,7 +66,8 @@ tr_status tri_checkpoint_write(const tr_run *run)
     tr_scope *scope = tr_scope_push();
     tr_named_list list = { 0 };
     const tr_named_list state = tr_module_state(run->model->net);
-    push_state(&list, &state);
+    push_state(&list, MODEL_PREFIX, &state);
+    push_state(&list, BEST_PREFIX, &run->training->best);
     tr_optimizer_state(run->training->optimizer, &list);
     push_training(&list, run);
     const char *metadata[] = { "format", "tenrec checkpoint 1", "model", run->model->type->name,
@@ -76,8 +77,43 @@ tr_status tri_checkpoint_write(const tr_run *run)
     return tr_status_get();
 }
 
-/* --- Read --------------------------------------------------------------------------------------
- */
+/* --- The best epoch ----------------------------------------------------------------------- */
+
+void tri_best_make(tr_run *run)
+{
+    const tr_named_list state = tr_module_state(run->model->net);
+    for (int64_t i = 0; i < state.count && !tri_failed(); i++) {
+        const tr_tensor *t = state.items[i].tensor;
+        tr_named_push(&run->training->best, state.items[i].name,
+                      tr_zeros(t->dtype, tr_shape_of(t)));
+    }
+}
+
+void tri_best_keep(tr_run *run)
+{
+    tr_scope *scope = tr_scope_push();
+    const tr_named_list state = tr_module_state(run->model->net);
+    for (int64_t i = 0; i < run->training->best.count && !tri_failed(); i++)
+        tr_assign(run->training->best.items[i].tensor, state.items[i].tensor);
+    tr_scope_pop(scope);
+}
+
+void tri_best_swap(tr_run *run)
+{
+    tr_scope *scope = tr_scope_push();
+    const tr_named_list state = tr_module_state(run->model->net);
+    for (int64_t i = 0; i < run->training->best.count && !tri_failed(); i++) {
+        tr_tensor *shown = state.items[i].tensor, *other = run->training->best.items[i].tensor;
+        tr_tensor *copy = tr_zeros(shown->dtype, tr_shape_of(shown));
+        tr_assign(copy, shown);
+        tr_assign(shown, other);
+        tr_assign(other, copy);
+    }
+    run->training->best_shown = !run->training->best_shown;
+    tr_scope_pop(scope);
+}
+
+/* --- Read --------------------------------------------------------------------------------- */
 
 /* The tensor of this name if it has this dtype and sizes (-1: any); else an error that says how to
  * go on. */
@@ -138,14 +174,22 @@ static void read_training(tr_run *run, const tr_named_list *list, const char *pa
     memcpy(t->meter.sums.value, sums + 3, sizeof t->meter.sums.value);
 }
 
-static tr_named_list take_state(const tr_named_list *list)
+static tr_named_list take_state(const tr_named_list *list, const char *prefix)
 {
     tr_named_list state = { 0 };
-    const size_t length = strlen(MODEL_PREFIX);
+    const size_t length = strlen(prefix);
     for (int64_t i = 0; i < list->count; i++)
-        if (strncmp(list->items[i].name, MODEL_PREFIX, length) == 0)
+        if (strncmp(list->items[i].name, prefix, length) == 0)
             tr_named_push(&state, list->items[i].name + length, list->items[i].tensor);
     return state;
+}
+
+/* The best epoch's weights go through the model, which checks them, before its own are read. */
+static void read_best(tr_run *run, const tr_named_list *list, const char *path)
+{
+    const tr_named_list best = take_state(list, BEST_PREFIX);
+    if (run->training->best.count == 0) return;
+    if (tr_module_load_state(run->model->net, &best, path) == TR_OK) tri_best_keep(run);
 }
 
 tr_status tri_checkpoint_read(tr_run *run, const char *path)
@@ -153,7 +197,8 @@ tr_status tri_checkpoint_read(tr_run *run, const char *path)
     tr_scope *scope = tr_scope_push();
     tr_named_list list = { 0 };
     if (tr_load_safetensors(path, &list) == TR_OK) {
-        const tr_named_list state = take_state(&list);
+        read_best(run, &list, path);
+        const tr_named_list state = take_state(&list, MODEL_PREFIX);
         tr_module_load_state(run->model->net, &state, path);
         if (run->training->optimizer != NULL) tr_optimizer_load(run->training->optimizer, &list);
         read_training(run, &list, path);

@@ -10,8 +10,7 @@
 
 enum { FORMAT = 1, MAX_CONFIG = 1 << 20 };
 
-/* --- Write -------------------------------------------------------------------------------------
- */
+/* --- Write -------------------------------------------------------------------------------- */
 
 static void add_string(tri_text *t, const char *key, const char *value)
 {
@@ -74,8 +73,7 @@ tr_status tri_config_write(const tr_run *run)
     return tr_status_get();
 }
 
-/* --- Read --------------------------------------------------------------------------------------
- */
+/* --- Read --------------------------------------------------------------------------------- */
 
 static void read_options(tr_train_options *o, const tri_json *json, const char *path)
 {
@@ -153,8 +151,7 @@ tr_status tri_config_read(tr_run *run, const tr_model_type *type)
     return tr_status_get();
 }
 
-/* --- The command -------------------------------------------------------------------------------
- */
+/* --- The command -------------------------------------------------------------------------- */
 
 static bool is_plain(const char *text)
 {

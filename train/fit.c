@@ -29,8 +29,7 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* --- Parts -------------------------------------------------------------------------------------
- */
+/* --- Parts -------------------------------------------------------------------------------- */
 
 static int64_t held_out(const tr_run *run)
 {
@@ -56,8 +55,7 @@ tr_evaluate_options tri_val_part(const tr_run *run)
                                   .seed = run->options.seed };
 }
 
-/* --- A step ------------------------------------------------------------------------------------
- */
+/* --- A step ------------------------------------------------------------------------------- */
 
 static tr_terms step_loss(const loop *l, const tr_batch *b)
 {
@@ -104,8 +102,7 @@ static tr_status train_step(loop *l, const tr_batch *b)
     return tr_status_get();
 }
 
-/* --- Progress ----------------------------------------------------------------------------------
- */
+/* --- Progress ----------------------------------------------------------------------------- */
 
 static void report_step(const loop *l)
 {
@@ -133,8 +130,7 @@ static bool asked_to_stop(const loop *l)
     return l->calls->stop != NULL && l->calls->stop(l->calls->context);
 }
 
-/* --- An epoch ----------------------------------------------------------------------------------
- */
+/* --- An epoch ----------------------------------------------------------------------------- */
 
 /* Trains from the present place to the end of the epoch; false where it has to end before. */
 static bool train_part(loop *l)
@@ -183,6 +179,7 @@ static tr_status finish_epoch(loop *l)
     t->position = 0;
     t->meter = (tri_meter){ 0 };
     t->seconds = t->train_seconds = 0;
+    if (run->best_epoch == row.epoch) tri_best_keep(run);
     if (run->options.early_stop == 0 || run->best_epoch == row.epoch) tri_weights_write(run);
     tri_log_write(run);
     tri_checkpoint_write(run);
@@ -199,8 +196,9 @@ static tr_status train_epochs(loop *l)
         tr_loader_seek(l->loader, t->epoch, t->position);
         if (!train_part(l) || finish_epoch(l) != TR_OK) return tr_status_get();
     }
-    if (!tri_failed())
-        run->state = t->epoch < run->options.epochs ? TR_RUN_STOPPED_EARLY : TR_RUN_FINISHED;
+    if (tri_failed()) return tr_status_get();
+    run->state = t->epoch < run->options.epochs ? TR_RUN_STOPPED_EARLY : TR_RUN_FINISHED;
+    if (run->best_epoch > 0) tri_best_swap(run);
     return tr_status_get();
 }
 
@@ -224,6 +222,7 @@ tr_status tr_run_train(tr_run *run, const tr_callbacks *callbacks)
                                                                  .end = end,
                                                                  .limit = run->options.limit });
     tr_module_set_training(run->model->net, true);
+    if (run->training->best_shown) tri_best_swap(run);
     if (l.loader != NULL && tri_config_write(run) == TR_OK) train_epochs(&l);
     tr_module_set_training(run->model->net, false);
     tr_scope_pop(scope);

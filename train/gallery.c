@@ -7,8 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-/* --- Chosen images -----------------------------------------------------------------------------
- */
+/* --- Chosen images ------------------------------------------------------------------------ */
 
 /* Positions in the test split of images of class 0, 1, ..., 0, 1, ...; just the first ones where a
  * class has no image left among those that are looked at. */
@@ -48,8 +47,7 @@ tr_tensor *tr_show_images(const tr_dataset *data, int64_t count)
     return tri_failed() ? NULL : images;
 }
 
-/* --- Codes -------------------------------------------------------------------------------------
- */
+/* --- Codes -------------------------------------------------------------------------------- */
 
 tr_tensor *tr_encode_images(tr_model *model, const tr_dataset *data, tr_data_split split,
                             int64_t count)
@@ -80,8 +78,7 @@ tr_tensor *tr_encode_images(tr_model *model, const tr_dataset *data, tr_data_spl
     return tri_failed() ? NULL : codes;
 }
 
-/* --- Between two -------------------------------------------------------------------------------
- */
+/* --- Between two -------------------------------------------------------------------------- */
 
 /* Weights of the two ends at t, for codes p, q of d numbers. The great circle goes around the
  * origin; where the codes point the same way, or one is zero, it is the straight line. */

@@ -32,8 +32,7 @@ static char *describe_time(double seconds, char text[32])
     return text;
 }
 
-/* --- Key figures -------------------------------------------------------------------------------
- */
+/* --- Key figures -------------------------------------------------------------------------- */
 
 static void write_figure(tri_writer *w, const char *value, const char *meaning)
 {
@@ -78,8 +77,7 @@ static void write_figures(tri_writer *w, const tr_run *run)
     tri_writer_printf(w, "</div>\n");
 }
 
-/* --- Loss curves -------------------------------------------------------------------------------
- */
+/* --- Loss curves -------------------------------------------------------------------------- */
 
 static void write_chart(tri_writer *w, const tr_run *run, int metric)
 {
@@ -107,6 +105,40 @@ static void write_chart(tri_writer *w, const tr_run *run, int metric)
     tri_writer_printf(w, "</figure>\n");
 }
 
+static void write_value(tri_writer *w, const tr_metrics *m, int metric)
+{
+    if (metric < m->count)
+        tri_writer_printf(w, "<td>%.5g</td>", m->value[metric]);
+    else
+        tri_writer_printf(w, "<td>-</td>");
+}
+
+/* Each term at the end and, of the loss, at its best. */
+static void write_results(tri_writer *w, const tr_run *run)
+{
+    const tr_epoch *last = tr_run_last(run);
+    tri_writer_printf(w,
+                      "<div class=\"card\"><h3>after epoch %lld</h3><table class=\"numbers\">\n"
+                      "<tr><td></td><td>training</td><td>validation</td></tr>\n",
+                      (long long)last->epoch);
+    for (int i = 0; i < last->train.count; i++) {
+        tri_writer_printf(w, "<tr><td>");
+        tri_write_html(w, last->train.name[i]);
+        tri_writer_printf(w, "</td>");
+        write_value(w, &last->train, i);
+        write_value(w, &last->val, i);
+        tri_writer_printf(w, "</tr>\n");
+    }
+    if (run->best_epoch > 0) {
+        const tr_epoch *best = &run->history[run->best_epoch - 1];
+        tri_writer_printf(w, "<tr><td>loss at its best, epoch %lld</td>", (long long)best->epoch);
+        write_value(w, &best->train, 0);
+        write_value(w, &best->val, 0);
+        tri_writer_printf(w, "</tr>\n");
+    }
+    tri_writer_printf(w, "</table></div>\n");
+}
+
 static void write_losses(tri_writer *w, const tr_run *run)
 {
     if (run->epochs_done == 0) return;
@@ -114,24 +146,24 @@ static void write_losses(tri_writer *w, const tr_run *run)
     tri_writer_printf(
         w,
         "<h2>Loss</h2>\n<p class=\"soft\">%s Training values are averages over an epoch, while the "
-        "weights change; validation values are taken after it.</p>\n<div class=\"cards\">\n",
+        "weights change; validation values are taken after it.</p>\n<div class=\"cards two\">\n",
         run->model->type->unit == TR_PER_IMAGE
             ? "In nats: summed over pixels and latent dimensions, averaged over images."
             : "Averaged over pixels and images.");
     for (int i = 0; i < metrics; i++)
         if (metrics > 2 || i == 0) write_chart(w, run, i); /* one term is the loss itself */
+    write_results(w, run);
     tri_writer_printf(w, "</div>\n");
 }
 
-/* --- Configuration -----------------------------------------------------------------------------
- */
+/* --- Configuration ------------------------------------------------------------------------ */
 
 static void write_row(tri_writer *w, const char *name, const char *value)
 {
     tri_writer_printf(w, "<tr><td>");
     tri_write_html(w, name);
     tri_writer_printf(w, "</td><td>");
-    tri_write_html(w, value);
+    tri_write_html(w, value[0] != '\0' ? value : "none");
     tri_writer_printf(w, "</td></tr>\n");
 }
 
@@ -190,8 +222,7 @@ static void write_configuration(tri_writer *w, const tr_run *run)
            "of threads.</p></div>\n</div>\n");
 }
 
-/* --- The page ----------------------------------------------------------------------------------
- */
+/* --- The page ----------------------------------------------------------------------------- */
 
 static void write_page(tri_writer *w, const tr_run *run)
 {

@@ -32,8 +32,7 @@ static bool exists(const char *path)
     return access(path, F_OK) == 0;
 }
 
-/* --- Options -----------------------------------------------------------------------------------
- */
+/* --- Options ------------------------------------------------------------------------------ */
 
 static tr_status check_range(const char *name, double value, double least, double most)
 {
@@ -46,7 +45,7 @@ tr_status tri_options_resolve(tr_train_options *o, const tr_model_type *type)
 {
     if (o->epochs == 0) o->epochs = type->epochs;
     if (o->batch == 0) o->batch = type->batch;
-    if (!(o->lr > 0) && !(o->lr < 0)) o->lr = type->lr;
+    if (o->lr == 0) o->lr = type->lr;
     check_range("epochs", (double)o->epochs, 1, 1e9);
     check_range("batch", (double)o->batch, 1, 1e6);
     check_range("lr", o->lr, 1e-12, 1e6);
@@ -59,8 +58,7 @@ tr_status tri_options_resolve(tr_train_options *o, const tr_model_type *type)
     return tr_status_get();
 }
 
-/* --- Directories -------------------------------------------------------------------------------
- */
+/* --- Directories -------------------------------------------------------------------------- */
 
 /* Makes the folder and those above it. */
 static tr_status make_folders(const char *path)
@@ -145,14 +143,27 @@ static bool has_config(const tr_run *run)
     return there;
 }
 
-/* --- Make and open -----------------------------------------------------------------------------
- */
+/* --- Make and open ------------------------------------------------------------------------ */
+
+static void unlock(tr_run *run)
+{
+    if (run->training->lock >= 0) close(run->training->lock);
+    run->training->lock = -1;
+}
 
 static void release(void *object)
 {
     tr_run *run = object;
     tri_block_free(run->history, (size_t)run->training->capacity * sizeof *run->history);
-    if (run->training->lock >= 0) close(run->training->lock);
+    unlock(run);
+}
+
+/* The run, or NULL on error: then the directory is free for the next attempt at once. */
+static tr_run *made(tr_run *run)
+{
+    if (!tri_failed()) return run;
+    unlock(run);
+    return NULL;
 }
 
 static tr_run *new_run(const char *dir)
@@ -166,10 +177,12 @@ static tr_run *new_run(const char *dir)
     return tr_scope_own(run, release) == TR_OK ? run : NULL;
 }
 
-static void make_optimizer(tr_run *run)
+/* All that training needs beside the model. */
+static void make_training(tr_run *run)
 {
     run->training->optimizer =
         tr_adam(tr_module_parameters(run->model->net), &(tr_adam_options){ .lr = run->options.lr });
+    if (run->options.early_stop > 0) tri_best_make(run);
 }
 
 tr_run *tr_run_new(const char *dir, tr_model *model, const tr_dataset *data,
@@ -183,10 +196,9 @@ tr_run *tr_run_new(const char *dir, tr_model *model, const tr_dataset *data,
     run->dataset = data;
     run->data = tri_run_text(data->spec);
     tri_options_resolve(&run->options, model->type);
-    make_optimizer(run);
+    make_training(run);
     if (tri_failed()) return NULL;
-    if (dir == NULL) return run;
-    if (make_folders(dir) != TR_OK || lock(run) != TR_OK) return NULL;
+    if (dir == NULL || make_folders(dir) != TR_OK || lock(run) != TR_OK) return made(run);
     if (run->options.overwrite && has_config(run))
         remove_run(run);
     else
@@ -195,10 +207,10 @@ tr_run *tr_run_new(const char *dir, tr_model *model, const tr_dataset *data,
         make_checkpoint_folder(run);
         tri_config_write(run);
     }
-    return tri_failed() ? NULL : run;
+    return made(run);
 }
 
-/* The best row counts from 1; a state that a later call of tr_run_train finds for itself. */
+/* From the place and the history alone; tr_run_train comes to the same. */
 static void set_state(tr_run *run)
 {
     const tri_training *t = run->training;
@@ -237,13 +249,13 @@ tr_run *tr_run_open(const char *dir, const tr_model_type *type, tr_open_mode mod
     if (mode == TR_OPEN_RESUME) {
         if (lock(run) != TR_OK) return NULL;
         make_checkpoint_folder(run);
-        make_optimizer(run);
+        make_training(run);
     }
     if (mode != TR_OPEN_WEIGHTS) read_checkpoint(run);
     if (mode != TR_OPEN_RESUME) read_weights(run);
     set_state(run);
     tr_module_set_training(run->model->net, mode == TR_OPEN_RESUME);
-    return tri_failed() ? NULL : run;
+    return made(run);
 }
 
 tr_status tr_run_use_data(tr_run *run, const char *spec)

@@ -27,6 +27,8 @@ typedef struct tri_training {
     double seconds, train_seconds; /* of this epoch so far; the second without validation */
     int64_t capacity;              /* rows of history */
     int lock;                      /* descriptor of the lock file; -1: not locked */
+    tr_named_list best;            /* early stopping: weights and buffers of the best epoch */
+    bool best_shown;               /* the model has them, and `best` has the last ones */
 } tri_training;
 
 /* The text in the innermost scope; NULL for NULL, and on error. */
@@ -47,6 +49,12 @@ tr_status tri_options_resolve(tr_train_options *o, const tr_model_type *type);
  * checkpoint. */
 tr_status tri_history_push(tr_run *run, const tr_epoch *row);
 tr_status tri_log_write(const tr_run *run);
+
+/* The weights of the best epoch, kept beside the present ones where a run may stop early: made,
+ * filled from the model after an epoch that is the best so far, exchanged with the model's. */
+void tri_best_make(tr_run *run);
+void tri_best_keep(tr_run *run);
+void tri_best_swap(tr_run *run);
 
 tr_status tri_weights_write(const tr_run *run);
 tr_status tri_checkpoint_write(const tr_run *run);

@@ -15,8 +15,7 @@
 
 enum { COLUMNS = 10, SAMPLES = 64, PAIRS = 6, STEPS = 9, MAP_POINTS = 2000, MAP_VALUES = 4000000 };
 
-/* --- Pictures in a page ------------------------------------------------------------------------
- */
+/* --- Pictures in a page ------------------------------------------------------------------- */
 
 static void write_base64(tri_writer *w, const uint8_t *bytes, int64_t count)
 {
@@ -70,8 +69,7 @@ static tr_tensor *stack(tr_tensor *const *parts, int count)
     return tri_failed() ? NULL : all;
 }
 
-/* --- Cards -------------------------------------------------------------------------------------
- */
+/* --- Cards -------------------------------------------------------------------------------- */
 
 static void write_rows(tri_writer *w, const tr_run *run, tr_tensor *images, int part)
 {
@@ -107,7 +105,7 @@ static void write_reconstructions(tri_writer *w, const tr_run *run)
     tri_writer_printf(
         w,
         "<h2>%s</h2>\n<p class=\"soft\">Images of the test split, which the model was "
-        "not trained on.</p>\n<div class=\"cards wide\">\n",
+        "not trained on.</p>\n<div class=\"cards two\">\n",
         run->model->type->corrupt != NULL ? "Noise taken away" : "Reconstructions");
     for (int part = 0; part < 2; part++) {
         const int64_t left = tr_dim(images, 0) - part * COLUMNS;

@@ -26,7 +26,7 @@
 extern "C" {
 #endif
 
-/* --- Metrics ---------------------------------------------------------------------------------- */
+/* --- Metrics ------------------------------------------------------------------------------ */
 
 /* Averages over images: the loss that is minimised, then the model's terms, in the model's unit. */
 enum { TR_MAX_METRICS = TR_MAX_TERMS + 1, TR_METRIC_NAME = 32 };
@@ -61,7 +61,7 @@ TR_API tr_status tr_evaluate(tr_model *model, const tr_dataset *data,
 /* The value of a metric, or NaN where there is none of this name. */
 TR_API double tr_metric(const tr_metrics *metrics, const char *name);
 
-/* --- Runs ------------------------------------------------------------------------------------- */
+/* --- Runs --------------------------------------------------------------------------------- */
 
 typedef struct tr_train_options {
     int64_t epochs, batch;    /* 0: the model type's, from its source */
@@ -73,7 +73,7 @@ typedef struct tr_train_options {
     int64_t early_stop; /* stop after so many epochs without a lower validation loss, and keep the
                            best weights; 0: never */
     int64_t checkpoint_every; /* also after each so many steps; 0: at the end of each epoch */
-    bool overwrite; /* tr_run_new: replace a run that is in the directory */
+    bool overwrite;           /* tr_run_new: replace a run that is in the directory */
 } tr_train_options;
 
 typedef enum tr_run_state {
@@ -156,7 +156,7 @@ TR_API const char *tr_unit_name(tr_loss_unit unit);
 /* The arguments of `tenrec` that repeat the run, "train vae --data ...", in the innermost scope. */
 TR_API char *tr_run_command(const tr_run *run);
 
-/* --- Report ----------------------------------------------------------------------------------- */
+/* --- Report ------------------------------------------------------------------------------- */
 
 /* Writes report.html, which needs no other file, and its pictures as PNG into the run's directory.
  * The run must have its data (tr_run_use_data). */
