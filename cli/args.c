@@ -77,10 +77,24 @@ static int distance(const char *a, const char *b)
     return row[n];
 }
 
+enum { TYPING_ERROR = 2 }; /* more edits are no slip of the finger */
+
+const char *nearest_command(const char *name)
+{
+    const char *best = NULL;
+    int least = TYPING_ERROR + 1;
+    for (const command *c = commands; c->name != NULL; c++)
+        if (distance(name, c->name) < least) {
+            least = distance(name, c->name);
+            best = c->name;
+        }
+    return best;
+}
+
 static const char *nearest(const args *a, const char *name)
 {
     const char *best = NULL;
-    int least = 3; /* more edits than two are no typing error */
+    int least = TYPING_ERROR + 1;
     for (int t = 0; t < 2; t++)
         for (const arg_option *o = t == 0 ? a->command->options : common; o->name != NULL; o++)
             if (distance(name, o->name) < least) {

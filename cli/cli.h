@@ -49,6 +49,7 @@ typedef struct command {
 
 extern const command commands[];
 const command *find_command(const char *name);
+const char *nearest_command(const char *name); /* or NULL where none is near */
 
 /* False after a message on stderr. */
 bool read_args(args *a, const command *c, int count, char *const *words);

@@ -40,6 +40,14 @@ const command *find_command(const char *name)
     return NULL;
 }
 
+static int unknown_command(const char *name)
+{
+    const char *guess = nearest_command(name);
+    if (guess != NULL)
+        return usage_error(NULL, "there is no command %s; did you mean %s?", name, guess);
+    return usage_error(NULL, "there is no command %s; tenrec help lists them", name);
+}
+
 static int show_version(void)
 {
     printf("tenrec %s (%s)\n", tr_version(), tr_isa());
@@ -53,8 +61,7 @@ static int show_help(int count, char *const *words)
         return EXIT_OK;
     }
     args a = { .command = find_command(words[0]) };
-    if (a.command == NULL)
-        return usage_error(NULL, "there is no command %s; tenrec help lists them", words[0]);
+    if (a.command == NULL) return unknown_command(words[0]);
     if (count > 1) a.words[a.word_count++] = words[1];
     write_help(&a);
     return EXIT_OK;
@@ -91,7 +98,7 @@ int main(int count, char **words)
     else if (find_command(words[1]) != NULL)
         status = run_command(find_command(words[1]), count - 2, words + 2);
     else
-        status = usage_error(NULL, "there is no command %s; tenrec help lists them", words[1]);
+        status = unknown_command(words[1]);
     if (status == EXIT_OK && (fflush(stdout) != 0 || ferror(stdout))) {
         fprintf(stderr, "error: cannot write to stdout\n");
         status = EXIT_FAILED;

@@ -47,7 +47,7 @@ static void write_row(const tr_summary_row *row)
     for (int i = 1; i < row->out_shape.rank; i++)
         snprintf(shape + strlen(shape), sizeof shape - strlen(shape), "%s%lld", i > 1 ? " x " : "",
                  (long long)row->out_shape.dim[i]);
-    printf("%-16s %-12s %-24s %-14s %12s %14s\n", row->path, row->kind, row->settings, shape,
+    printf("%-16s %-12s %-34s %-14s %12s %14s\n", row->path, row->kind, row->settings, shape,
            show_count((double)row->parameters, count),
            show_count((double)row->multiply_adds, work));
 }
@@ -68,7 +68,7 @@ int run_summary(const args *a)
     tr_summary_row *rows = tr_module_summary(model->net, &count);
     if (rows == NULL) return end_run();
     if (!has(a, "json"))
-        printf("%s%-16s %-12s %-24s %-14s %12s %14s%s\n", bold(), "layer", "kind", "", "output",
+        printf("%s%-16s %-12s %-34s %-14s %12s %14s%s\n", bold(), "layer", "kind", "", "output",
                "parameters", "multiply-adds", plain());
     for (int64_t i = 0; i < count; i++) {
         work += rows[i].multiply_adds;
@@ -79,7 +79,7 @@ int run_summary(const args *a)
     }
     char total[32], adds[32];
     if (!has(a, "json"))
-        printf("%s%-16s %-12s %-24s %-14s %12s %14s%s\n", bold(), "total", "", "", "",
+        printf("%s%-16s %-12s %-34s %-14s %12s %14s%s\n", bold(), "total", "", "", "",
                show_count((double)parameters, total), show_count((double)work, adds), plain());
     return end_run();
 }

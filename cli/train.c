@@ -3,6 +3,8 @@
  * one ends it at once. Read next: train/fit.c. */
 #include "cli/cli.h"
 
+#include "train/run.h"
+
 #include <math.h>
 #include <signal.h>
 #include <string.h>
@@ -266,13 +268,17 @@ static void write_event(const face *f, const tr_run *run, const char *event)
 static void write_begin(const face *f, const tr_run *run)
 {
     char count[32], images[32];
+    int64_t begin, end;
     if (f->json || f->quiet) return;
+    tri_train_range(run, &begin, &end);
     printf("%s%s%s on %s: %s parameters, %s images, into %s\n", bold(), run->model->type->name,
            plain(), run->dataset->name,
            show_count((double)tr_module_parameter_count(run->model->net), count),
-           show_count((double)run->dataset->count[TR_TRAIN], images), run->dir);
+           show_count((double)(end - begin), images), run->dir);
     if (run->state == TR_RUN_INTERRUPTED)
         printf("going on after %lld finished epochs\n", (long long)run->epochs_done);
+    if (run->state == TR_RUN_FINISHED)
+        printf("all %lld epochs are done; --epochs N adds more\n", (long long)run->epochs_done);
     fflush(stdout);
 }
 

@@ -1,12 +1,13 @@
-/* test_golden_structure.c: reductions, shape and index operations, losses, normalisations and densities
- * against values and gradients of PyTorch (golden/structure.py makes golden/structure.h), in f64 to
- * 1e-10 and in f32 to a few of its own roundings. Each case below has its namesake there.           */
+/* test_golden_structure.c: reductions, shape and index operations, losses, normalisations and
+ * densities against values and gradients of PyTorch (golden/structure.py makes
+ * golden/structure.h), in f64 to 1e-10 and in f32 to a few of its own roundings. Each case below
+ * has its namesake there. */
 #include "nn/nn.h"
 #include "tests/numeric.h"
 
 #include <math.h>
 
-/* --- The cases ------------------------------------------------------------------------------------------ */
+/* --- The cases -------------------------------------------------------------------------------- */
 
 /* The first of the parts, or the one numbered `which`. */
 static tr_tensor *part(tr_tensor *x, bool chunk, int which)
@@ -20,7 +21,8 @@ static tr_tensor *part(tr_tensor *x, bool chunk, int which)
     return parts[which];
 }
 
-static tr_tensor *position(tr_tensor *(*order)(tr_tensor *, int, bool, tr_tensor **), tr_tensor *x, bool flag)
+static tr_tensor *position(tr_tensor *(*order)(tr_tensor *, int, bool, tr_tensor **), tr_tensor *x,
+                           bool flag)
 {
     tr_tensor *index = NULL;
     order(x, 1, flag, &index);
@@ -48,7 +50,8 @@ static tr_tensor *batch_norm(tr_tensor **x)
 static tr_tensor *smooth_weighted(tr_tensor **x, tr_reduction r)
 {
     return tr_cross_entropy(x[0], x[1],
-                            CLASSES(.weight = tr_detach(x[2]), .label_smoothing = 0.125, .ignore = true, .ignore_index = 1),
+                            CLASSES(.weight = tr_detach(x[2]), .label_smoothing = 0.125,
+                                    .ignore = true, .ignore_index = 1),
                             r);
 }
 
@@ -206,7 +209,7 @@ static const struct {
     REDUCTIONS(ENTRY) SHAPES(ENTRY) LOSSES(ENTRY) STATISTICS(ENTRY)
 };
 
-/* --- The data --------------------------------------------------------------------------------------------- */
+/* --- The data --------------------------------------------------------------------------------- */
 
 typedef struct golden_tensor {
     char          kind; /* f floating, i index, b mask */
@@ -239,8 +242,8 @@ static tr_tensor *build(const golden_tensor *g, tr_dtype floating)
 }
 
 /* Equal to `tolerance`, relative to the largest of the values and to 1. */
-static void expect_values(const tr_tensor *got, const double *expected, double tolerance, int number,
-                          const char *what)
+static void expect_values(const tr_tensor *got, const double *expected, double tolerance,
+                          int number, const char *what)
 {
     tr_tensor *plain = tr_empty(got->dtype, tr_shape_of(got));
     ck_assert_int_eq(tr_assign(plain, got), TR_OK);
@@ -255,14 +258,14 @@ static void expect_values(const tr_tensor *got, const double *expected, double t
     }
 }
 
-static void check_gradients(const golden *c, int number, tr_tensor *y, tr_tensor **x, double tolerance,
-                            bool create_graph)
+static void check_gradients(const golden *c, int number, tr_tensor *y, tr_tensor **x,
+                            double tolerance, bool create_graph)
 {
     tr_tensor *cotangent = tr_empty(y->dtype, tr_shape_of(y)), *gradients[4];
     for (int64_t k = 0; k < tr_numel(y); k++) set(cotangent, k, 1 + (double)k / 8);
     const tr_grad_options options = { .cotangents = &cotangent, .create_graph = create_graph };
-    ck_assert_msg(tr_grad(&y, 1, x, c->inputs, gradients, &options) == TR_OK, "%s, case %d: %s", c->name,
-                  number, tr_error());
+    ck_assert_msg(tr_grad(&y, 1, x, c->inputs, gradients, &options) == TR_OK, "%s, case %d: %s",
+                  c->name, number, tr_error());
     for (int k = 0; k < c->inputs; k++)
         if (c->gradient[k] != NULL)
             expect_values(gradients[k], c->gradient[k], tolerance, number, "gradient");
@@ -322,6 +325,7 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = { f64_equals_pytorch, f32_is_close_to_pytorch, every_function_has_a_case };
+    const TTest *const tests[] = { f64_equals_pytorch, f32_is_close_to_pytorch,
+                                   every_function_has_a_case };
     return run_suite("golden structure", tests, sizeof tests / sizeof tests[0]);
 }

@@ -151,6 +151,7 @@ START_TEST(a_share_of_the_train_split_is_held_out)
 {
     tr_train_options o = small;
     o.val_split = 0.25;
+    o.limit = 0;
     tr_run *run = new_run("undercomplete", NULL, &o);
     int64_t begin, end;
     tri_train_range(run, &begin, &end);

@@ -41,6 +41,7 @@ void tri_train_range(const tr_run *run, int64_t *begin, int64_t *end)
 {
     *begin = 0;
     *end = run->dataset->count[TR_TRAIN] - held_out(run);
+    if (run->options.limit > 0 && run->options.limit < *end) *end = run->options.limit;
 }
 
 tr_evaluate_options tri_val_part(const tr_run *run)
@@ -219,8 +220,7 @@ tr_status tr_run_train(tr_run *run, const tr_callbacks *callbacks)
                                                                  .shuffle = true,
                                                                  .seed = run->options.seed,
                                                                  .begin = begin,
-                                                                 .end = end,
-                                                                 .limit = run->options.limit });
+                                                                 .end = end });
     tr_module_set_training(run->model->net, true);
     if (run->training->best_shown) tri_best_swap(run);
     if (l.loader != NULL && tri_config_write(run) == TR_OK) train_epochs(&l);

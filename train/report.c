@@ -174,14 +174,13 @@ static void write_training(tri_writer *w, const tr_run *run)
     char text[96];
     int64_t begin, end;
     tri_train_range(run, &begin, &end);
-    if (o->limit > 0 && o->limit < end) end = o->limit;
     int64_t val = part.end > 0 ? part.end - part.begin : run->dataset->count[TR_TEST];
     if (o->val_limit > 0 && o->val_limit < val) val = o->val_limit;
     write_row(w, "data", run->data);
     snprintf(text, sizeof text, "%lld x %lld x %lld", (long long)run->model->input.dim[0],
              (long long)run->model->input.dim[1], (long long)run->model->input.dim[2]);
     write_row(w, "image size", text);
-    write_row(w, "images trained on", group_digits(end, text));
+    write_row(w, "images trained on", group_digits(end - begin, text));
     group_digits(val, text);
     strcat(text, o->val_split > 0 ? ", end of the train split" : ", test split");
     write_row(w, "images validated on", text);
