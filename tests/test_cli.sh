@@ -210,9 +210,9 @@ mkdir full
 if [ "$(id -u)" = 0 ] && mount -t tmpfs -o size=512k tmpfs "$folder/full" 2>/dev/null; then
     full=$folder/full
     expect 1 train vae --limit 64 --val-limit 8 --batch 16 --epochs 1 --out full/run
-    grep -q 'full/run/model.safetensors: cannot write: No space left on device' err || complain "full disk"
-    [ -e full/run/model.safetensors ] && complain "a part of a file on a full disk"
-    ls full/run/*.tmp* 2>/dev/null && complain "a temporary file on a full disk"
+    grep -q 'checkpoint.safetensors: cannot write: No space left on device' err || complain "full disk"
+    [ -e full/run/checkpoint/checkpoint.safetensors ] && complain "a part of a file on a full disk"
+    ls full/run/*.tmp* full/run/checkpoint/*.tmp* 2>/dev/null && complain "a temporary file on a full disk"
 else
     echo "skipped: a full disk (needs root and mount)"
 fi

@@ -363,6 +363,35 @@ START_TEST(nan_stops_and_names_the_operation)
 }
 END_TEST
 
+/* The loss stays finite while its gradient does not: sqrt(w) at w = 0 in step 2 of epoch 2. The weights
+ * are lost, so the steps since the checkpoint are taken again to find out why. */
+static tr_terms spoiled_loss(tr_model *m, tr_tensor *x, tr_tensor *labels, tr_rng *rng)
+{
+    (void)labels;
+    (void)rng;
+    tr_tensor *w = m->net->parameters.items[0].tensor;
+    const bool bad = m->net->training && w->data != NULL && fabsf(*(float *)w->data) > 0.35f;
+    tr_tensor *inner = bad ? tr_mul(w, tr_zeros(TR_F32, TR_SHAPE(1))) : tr_add_scalar(tr_square(w), 1);
+    tr_tensor *loss = tr_add(tr_mean(tr_sqrt(inner), TR_ALL_AXES, false), tr_mean(w, TR_ALL_AXES, false));
+    (void)x;
+    return (tr_terms){ .loss = loss };
+}
+
+START_TEST(spoiled_weights_are_traced_to_the_gradient)
+{
+    tr_model_type spoiled = doomed;
+    spoiled.loss = spoiled_loss;
+    tr_train_options o = small;
+    o.epochs = 4;
+    tr_model *model = tr_model_new(&spoiled, NULL, TR_SHAPE(28, 28, 1), 1);
+    tr_run   *run = tr_run_new(place("run"), model, tr_dataset_open("digits", NULL), &o);
+    assert_ok();
+    ck_assert_int_ne(tr_run_train(run, NULL), TR_OK);
+    ck_assert_msg(strstr(tr_error(), "it began with div: the result has Inf") != NULL, "%s", tr_error());
+    assert_error(TR_ERR_VALUE, "train: the loss is NaN in epoch 2, step 3;");
+}
+END_TEST
+
 START_TEST(a_directory_takes_one_process_and_one_run)
 {
     tr_run *run = new_run("vae", place("run"), &small);
@@ -576,6 +605,7 @@ int main(void)
     tcase_add_loop_test(cases, steps_after_the_first_allocate_nothing, 0, 4);
     tcase_add_test(cases, any_allocation_may_fail);
     tcase_add_test(cases, nan_stops_and_names_the_operation);
+    tcase_add_test(cases, spoiled_weights_are_traced_to_the_gradient);
     tcase_add_test(cases, a_directory_takes_one_process_and_one_run);
     tcase_add_test(cases, options_are_checked);
     tcase_add_test(cases, damaged_files_are_errors);

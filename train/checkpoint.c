@@ -72,7 +72,7 @@ tr_status tri_checkpoint_write(const tr_run *run)
     push_training(&list, run);
     const char *metadata[] = { "format", "tenrec checkpoint 1", "model", run->model->type->name,
                                NULL };
-    tr_save_safetensors(tri_run_path(run, "checkpoint/checkpoint.safetensors"), &list, metadata);
+    tr_save_safetensors(tri_run_path(run, TRI_CHECKPOINT), &list, metadata);
     tr_scope_pop(scope);
     return tr_status_get();
 }

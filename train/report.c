@@ -129,7 +129,7 @@ static void write_results(tri_writer *w, const tr_run *run)
         write_value(w, &last->val, i);
         tri_writer_printf(w, "</tr>\n");
     }
-    if (run->best_epoch > 0) {
+    if (run->best_epoch > 0 && run->best_epoch < last->epoch) {
         const tr_epoch *best = &run->history[run->best_epoch - 1];
         tri_writer_printf(w, "<tr><td>loss at its best, epoch %lld</td>", (long long)best->epoch);
         write_value(w, &best->train, 0);

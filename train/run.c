@@ -11,8 +11,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char CHECKPOINT[] = "checkpoint/checkpoint.safetensors";
-
 char *tri_run_path(const tr_run *run, const char *name)
 {
     const size_t size = strlen(run->dir) + strlen(name) + 2;
@@ -96,9 +94,10 @@ static tr_status check_empty(const char *path)
 /* Files of runs only, so a wrong path costs nothing else; config.json last. */
 static void remove_run(const tr_run *run)
 {
-    static const char *const files[] = { CHECKPOINT, "checkpoint",  "model.safetensors",
-                                         "log.csv",  "report.html", "config.json",
-                                         NULL };
+    static const char *const files[] = {
+        TRI_CHECKPOINT, "checkpoint", "model.safetensors", "log.csv", "report.html",
+        "config.json",  NULL
+    };
     tr_scope *scope = tr_scope_push();
     for (int i = 0; files[i] != NULL; i++) {
         const char *path = tri_run_path(run, files[i]);
@@ -233,11 +232,11 @@ static void read_weights(tr_run *run)
     tr_scope_pop(scope);
 }
 
-/* There is none before the end of the first epoch, if nobody asked for one. */
+/* There is none where the process ended before its first step. */
 static void read_checkpoint(tr_run *run)
 {
     tr_scope *scope = tr_scope_push();
-    const char *path = tri_run_path(run, CHECKPOINT);
+    const char *path = tri_run_path(run, TRI_CHECKPOINT);
     if (!tri_failed() && exists(path)) tri_checkpoint_read(run, path);
     tr_scope_pop(scope);
 }

@@ -10,6 +10,8 @@
 #include "tensor/core.h"
 #include "train/train.h"
 
+#define TRI_CHECKPOINT "checkpoint/checkpoint.safetensors"
+
 /* Sums of values times images, from which averages over images follow. */
 typedef struct tri_meter {
     tr_metrics sums;

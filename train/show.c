@@ -86,7 +86,7 @@ static void write_rows(tri_writer *w, const tr_run *run, tr_tensor *images, int 
     tri_writer_printf(w,
                       "<figure class=\"card\"><div class=\"rows\"><ul><li>original</li>%s"
                       "<li>%s</li></ul>\n",
-                      noisy ? "<li>noisy</li>" : "", noisy ? "restored" : "reconstructed");
+                      noisy ? "<li>noisy</li>" : "", noisy ? "restored" : "decoded");
     write_picture(w, run, name, "Originals above reconstructions", picture);
     tri_writer_printf(w, "</div></figure>\n");
 }
