@@ -110,6 +110,9 @@ tr_settings *make_settings(const args *a, const tr_model_type *type);
 /* The options of a model with defaults and ranges, a line each. */
 void write_settings(const tr_option *o);
 
+/* "28x28x1" as height, width and channels; false where it is not that. */
+bool read_size(const char *text, tr_shape *input);
+
 /* A model of this name with the settings of --set, for images of this size. NULL on error. */
 tr_model *make_model(const args *a, const char *name, tr_shape input, uint64_t seed);
 
@@ -118,12 +121,13 @@ tr_model *make_model(const args *a, const char *name, tr_shape input, uint64_t s
 
 extern const arg_option train_options[], sample_options[], reconstruct_options[], denoise_options[],
     interpolate_options[], eval_options[], report_options[], summary_options[], check_options[],
-    no_options[];
+    graph_options[], no_options[];
 
 int  run_models(const args *a);
 int  run_datasets(const args *a);
 int  run_ops(const args *a);
 int  run_summary(const args *a);
+int  run_graph(const args *a);
 int  run_check(const args *a);
 int  run_train(const args *a);
 void help_train(const args *a);

@@ -29,6 +29,8 @@ const command commands[] = {
     { "report", "RUN", "write RUN/report.html again", report_options, 1, 1, run_report, NULL },
     { "summary", "MODEL", "list layers, shapes, parameters and multiply-adds", summary_options,
       1, 1, run_summary, help_train },
+    { "graph", "MODEL", "draw the tape of one training step, as DOT", graph_options, 1, 1,
+      run_graph, help_train },
     { "check", "[OP|MODEL]...", "compare gradients with finite differences", check_options, 0, 100,
       run_check, NULL },
     { 0 },

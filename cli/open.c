@@ -1,6 +1,7 @@
 /* open.c: from words of the command line to runs and models. */
 #include "cli/cli.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 tr_run *open_run(const args *a, tr_open_mode mode, bool data)
@@ -49,4 +50,18 @@ void write_settings(const tr_option *o)
             printf(" (%.12g .. %.12g)", o->least, o->most);
         printf("\n");
     }
+}
+
+bool read_size(const char *text, tr_shape *input)
+{
+    const char *at = text;
+    char       *end;
+    *input = (tr_shape){ .rank = 3 };
+    for (int i = 0; i < 3; i++) {
+        input->dim[i] = strtoll(at, &end, 10);
+        if (end == at || input->dim[i] < 1 || input->dim[i] > 65536) return false;
+        if (*end != (i < 2 ? 'x' : '\0')) return false;
+        at = end + 1;
+    }
+    return true;
 }

@@ -1,7 +1,6 @@
 /* summary.c: `summary`: the layers of a model, before any training. */
 #include "cli/cli.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* clang-format off */
@@ -11,20 +10,6 @@ const arg_option summary_options[] = {
     { 0 },
 };
 /* clang-format on */
-
-static bool read_size(const char *text, tr_shape *input)
-{
-    const char *at = text;
-    char       *end;
-    *input = (tr_shape){ .rank = 3 };
-    for (int i = 0; i < 3; i++) {
-        input->dim[i] = strtoll(at, &end, 10);
-        if (end == at || input->dim[i] < 1 || input->dim[i] > 65536) return false;
-        if (*end != (i < 2 ? 'x' : '\0')) return false;
-        at = end + 1;
-    }
-    return true;
-}
 
 static void write_row_json(const tr_summary_row *row)
 {

@@ -105,6 +105,8 @@ for list in models datasets ops; do
     expect 0 $list --quiet; [ -s out ] && complain "$list --quiet writes"
 done
 expect 0 summary vae --json; is_json
+expect 0 graph vae --out g.dot; head -1 g.dot | grep -q '^digraph step {$' || complain "graph"
+grep -q 'label="encoder.0.weight' g.dot || complain "graph without parameters"
 expect 0 check relu undercomplete; shows '^ok +relu'
 expect 0 check relu --json; is_json; shows '"failed":0'
 if [ -c /dev/full ]; then

@@ -120,6 +120,7 @@ static void write_results(tri_writer *w, const tr_run *run)
                       "<tr><td></td><td>training</td><td>validation</td></tr>\n",
                       (long long)last->epoch);
     for (int i = 0; i < last->train.count; i++) {
+        if (i > 0 && last->train.count == 2) break; /* one term is the loss itself */
         tri_writer_printf(w, "<tr><td>");
         tri_write_html(w, last->train.name[i]);
         tri_writer_printf(w, "</td>");
