@@ -16,7 +16,7 @@ tr_settings *make_settings(const args *a, const tr_model_type *type)
     for (int i = 0; i < a->given && settings != NULL; i++) {
         if (strcmp(a->names[i], "set") != 0) continue;
         const char *equals = strchr(a->values[i], '=');
-        char name[64];
+        char        name[64];
         if (equals == NULL || (size_t)(equals - a->values[i]) >= sizeof name) {
             tr_fail(TR_ERR_VALUE, "--set is %s; it must be KEY=VALUE, such as --set %s=%s",
                     a->values[i], type->options[0].name, type->options[0].standard);
@@ -31,7 +31,7 @@ tr_settings *make_settings(const args *a, const tr_model_type *type)
 tr_model *make_model(const args *a, const char *name, tr_shape input, uint64_t seed)
 {
     const tr_model_type *type = tr_model_find(name);
-    tr_settings *settings = type != NULL ? make_settings(a, type) : NULL;
+    tr_settings         *settings = type != NULL ? make_settings(a, type) : NULL;
     return settings != NULL ? tr_model_new(type, settings, input, seed) : NULL;
 }
 
