@@ -30,6 +30,8 @@ const command commands[] = {
      1, run_summary, help_train },
     { "check",                                                     "[OP|MODEL]...", "compare gradients with finite differences", check_options, 0, 100,
      run_check, NULL },
+    { "bench", "[CASE]...", "time products and training steps", bench_options, 0, 100, run_bench,
+     NULL },
     { 0                                              },
 };
 
