@@ -129,6 +129,7 @@ int  run_ops(const args *a);
 int  run_summary(const args *a);
 int  run_graph(const args *a);
 int  run_check(const args *a);
+int  run_bench(const args *a);
 int  run_train(const args *a);
 void help_train(const args *a);
 int  run_eval(const args *a);

@@ -33,6 +33,8 @@ const command commands[] = {
       run_graph, help_train },
     { "check", "[OP|MODEL]...", "compare gradients with finite differences", check_options, 0, 100,
       run_check, NULL },
+    { "bench", "[CASE]...", "time products and training steps", bench_options, 0, 100, run_bench,
+      NULL },
     { 0 },
 };
 /* clang-format on */

@@ -85,6 +85,8 @@ says 'check: there is no operation or model nothing; tenrec ops and tenrec model
 TENREC_ISA=abacus "$tenrec" models >out 2>err; [ $? = 2 ] || complain "unknown TENREC_ISA: not 2"
 grep -q abacus err || complain "unknown TENREC_ISA is not named"
 
+expect 2 bench nothing; says 'bench: there is no case nothing; tenrec bench --list names them'
+
 # --- Missing and damaged files: exit 1, nothing made ---------------------------------------------------
 expect 1 train vae --data mnist:"$folder/none"; grep -q "in $folder/none" err || complain "mnist"
 expect 1 train --resume none; says 'none: is no run directory: it has no config.json'
