@@ -121,7 +121,7 @@ tr_model *make_model(const args *a, const char *name, tr_shape input, uint64_t s
 
 extern const arg_option train_options[], sample_options[], reconstruct_options[], denoise_options[],
     interpolate_options[], eval_options[], report_options[], summary_options[], check_options[],
-    graph_options[], no_options[];
+    graph_options[], bench_options[], no_options[];
 
 int  run_models(const args *a);
 int  run_datasets(const args *a);
