@@ -11,12 +11,16 @@
 
 enum { CHAINS = 12, ROUNDS = 1 << 20 };
 
-/* Names the function only; bytes is the width of a register. */
+/* Defines a function of that name; bytes is the width of a register. Every chain starts elsewhere,
+ * or the compiler would see that they are all the same and keep one. */
 #define CHAIN_LOOP(name, bytes, target)                                                            \
     typedef float       name##_vector __attribute__((vector_size(bytes)));                         \
     target static float name(void)                                                                 \
     {                                                                                              \
-        name##_vector x[CHAINS] = { 0 }, scale = 0.5F + x[0], shift = 0.25F + x[0];                \
+        name##_vector x[CHAINS], scale = { 0 }, shift = { 0 };                                     \
+        scale += 0.5F;                                                                             \
+        shift += 0.25F;                                                                            \
+        for (int j = 0; j < CHAINS; j++) x[j] = shift * (float)(j + 3);                            \
         for (int64_t i = 0; i < ROUNDS; i++)                                                       \
             for (int j = 0; j < CHAINS; j++) x[j] = x[j] * scale + shift;                          \
         float sum = 0;                                                                             \
