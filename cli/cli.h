@@ -116,7 +116,8 @@ tr_settings *make_settings(const args *a, const tr_model_type *type);
 void write_settings(const tr_option *o);
 
 /* A model of this name with the settings of --set, for images of this size. NULL on error. */
-tr_model *make_model(const args *a, const char *name, tr_shape input, uint64_t seed);
+tr_model *make_model(const args *a, const char *name, tr_shape input, int64_t classes,
+                     uint64_t seed);
 
 /* --- Commands
  * ---------------------------------------------------------------------------------------- */
