@@ -57,7 +57,7 @@ static outcome check_op(const tr_op *op, int order)
 
 typedef struct frozen {
     tr_model  *model;
-    tr_tensor *x;
+    tr_tensor *x, *labels;
 } frozen;
 
 /* The loss; the parameters that are varied are the model's own tensors, so they need no passing on.
@@ -67,7 +67,7 @@ static tr_tensor *frozen_loss(void *context, tr_tensor *const *inputs)
     const frozen *f = context;
     tr_rng        rng = tr_rng_seed(11);
     (void)inputs;
-    return tr_model_loss(f->model, f->x, NULL, &rng).loss;
+    return tr_model_loss(f->model, f->x, f->labels, &rng).loss;
 }
 
 /* Sizes that a check can afford; options that a model lacks stay away. */
@@ -87,11 +87,12 @@ static outcome check_model(const tr_model_type *type, int order)
 {
     tr_rng  rng = tr_rng_seed(5);
     outcome o = { .name = type->name, .kind = "model" };
-    frozen  f = { .model = tr_model_new(type, small_settings(type), TR_SHAPE(SIDE, SIDE, 1), 3) };
+    frozen f = { .model = tr_model_new(type, small_settings(type), TR_SHAPE(SIDE, SIDE, 1), 2, 3) };
     tr_tensor *inputs[MAX_CHECKED];
     int        count = 0;
     if (f.model == NULL || tr_module_cast(f.model->net, TR_F64) != TR_OK) return o;
     f.x = tr_uniform(TR_F64, TR_SHAPE(IMAGES, SIDE, SIDE, 1), &rng);
+    f.labels = tr_zeros(TR_I64, TR_SHAPE(IMAGES));
     const tr_named_list list = tr_module_parameters(f.model->net);
     for (int64_t i = 0; i < list.count && count < MAX_CHECKED; i++)
         if (tr_numel(list.items[i].tensor) <= 128) inputs[count++] = list.items[i].tensor;

@@ -114,7 +114,8 @@ void write_settings(const tr_option *o);
 bool read_size(const char *text, tr_shape *input);
 
 /* A model of this name with the settings of --set, for images of this size. NULL on error. */
-tr_model *make_model(const args *a, const char *name, tr_shape input, uint64_t seed);
+tr_model *make_model(const args *a, const char *name, tr_shape input, int64_t classes,
+                     uint64_t seed);
 
 /* --- Commands
  * ---------------------------------------------------------------------------------------- */

@@ -29,11 +29,12 @@ tr_settings *make_settings(const args *a, const tr_model_type *type)
     return tr_status_get() == TR_OK ? settings : NULL;
 }
 
-tr_model *make_model(const args *a, const char *name, tr_shape input, uint64_t seed)
+tr_model *make_model(const args *a, const char *name, tr_shape input, int64_t classes,
+                     uint64_t seed)
 {
     const tr_model_type *type = tr_model_find(name);
     tr_settings         *settings = type != NULL ? make_settings(a, type) : NULL;
-    return settings != NULL ? tr_model_new(type, settings, input, seed) : NULL;
+    return settings != NULL ? tr_model_new(type, settings, input, classes, seed) : NULL;
 }
 
 void write_settings(const tr_option *o)

@@ -45,12 +45,13 @@ int run_summary(const args *a)
     if (!read_size(text_of(a, "input", "28x28x1"), &input))
         return usage_error(a, "--input is %s; it must be HxWxC, such as 28x28x1",
                            text_of(a, "input", ""));
-    tr_model *model = make_model(a, a->words[0], input, 0);
+    tr_model *model = make_model(a, a->words[0], input, 10, 0);
     if (model == NULL) return end_setup();
     tr_set_recording(false);
     tr_rng     rng = tr_rng_seed(0);
     tr_tensor *x = tr_zeros(TR_F32, TR_SHAPE(1, input.dim[0], input.dim[1], input.dim[2]));
-    (void)tr_model_loss(model, x, NULL, &rng); /* so that shapes are known */
+    (void)tr_model_loss(model, x, tr_zeros(TR_I64, TR_SHAPE(1)),
+                        &rng); /* so that shapes are known */
     int64_t         count = 0, parameters = tr_module_parameter_count(model->net), work = 0;
     tr_summary_row *rows = tr_module_summary(model->net, &count);
     if (rows == NULL) return end_run();

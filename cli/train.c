@@ -194,7 +194,8 @@ static tr_run *begin(const args *a)
     tr_dataset    *data = tr_dataset_open(text_of(a, "data", "digits"), NULL);
     if (data == NULL) return NULL;
     tr_model *model =
-        make_model(a, a->words[0], TR_SHAPE(data->height, data->width, data->channels), seed);
+        make_model(a, a->words[0], TR_SHAPE(data->height, data->width, data->channels),
+                   data->classes, seed);
     const char *out = text_of(a, "out", NULL);
     if (out == NULL) out = free_directory(type->name, data->name);
     if (model == NULL || out == NULL) return NULL;

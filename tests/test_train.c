@@ -51,7 +51,7 @@ static tr_run *new_run(const char *model, const char *dir, const tr_train_option
         if (strcmp(option->name, "latent") == 0) tr_settings_set(s, "latent", "4");
         if (strcmp(option->name, "hidden") == 0) tr_settings_set(s, "hidden", "12");
     }
-    return tr_run_new(dir, tr_model_new(type, s, TR_SHAPE(28, 28, 1), o->seed), digits, o);
+    return tr_run_new(dir, tr_model_new(type, s, TR_SHAPE(28, 28, 1), 10, o->seed), digits, o);
 }
 
 static char *read_bytes(const char *dir, const char *name, int64_t *count)
@@ -349,7 +349,7 @@ START_TEST(nan_stops_and_names_the_operation)
     tr_train_options o = small;
     o.epochs = 4;
     doomed_calls = 0;
-    tr_model *model = tr_model_new(&doomed, NULL, TR_SHAPE(28, 28, 1), 1);
+    tr_model *model = tr_model_new(&doomed, NULL, TR_SHAPE(28, 28, 1), 0, 1);
     tr_run   *run = tr_run_new(place("run"), model, tr_dataset_open("digits", NULL), &o);
     assert_ok();
     ck_assert_int_ne(tr_run_train(run, NULL), TR_OK);
@@ -512,7 +512,7 @@ START_TEST(early_stopping_keeps_the_best)
     tr_train_options o = small;
     o.epochs = 50;
     o.early_stop = 2;
-    tr_model *model = tr_model_new(&rising, NULL, TR_SHAPE(28, 28, 1), 1);
+    tr_model *model = tr_model_new(&rising, NULL, TR_SHAPE(28, 28, 1), 0, 1);
     tr_run   *run = tr_run_new(place("run"), model, tr_dataset_open("digits", NULL), &o);
     tr_run_train(run, &(tr_callbacks){ .epoch = next_epoch });
     assert_ok();

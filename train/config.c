@@ -54,6 +54,7 @@ tr_status tri_config_write(const tr_run *run)
     add_string(&t, "data", run->data);
     tri_text_add(&t, "  \"input\": [%lld, %lld, %lld],\n", (long long)size[0], (long long)size[1],
                  (long long)size[2]);
+    add_number(&t, "classes", (double)run->model->classes, ",");
     add_number(&t, "epochs", (double)o->epochs, ",");
     add_number(&t, "batch", (double)o->batch, ",");
     add_number(&t, "lr", o->lr, ",");
@@ -130,8 +131,9 @@ static void read_run(tr_run *run, const tr_model_type *type, const tri_json *jso
     read_options(&run->options, json, path);
     tr_settings   *settings = read_settings(json, path, type);
     const tr_shape input = read_input(json, path);
+    const int64_t classes = tri_json_integer(json, path, "classes", 0, 1000000);
     if (tri_failed() || tri_options_resolve(&run->options, type) != TR_OK) return;
-    run->model = tr_model_new(type, settings, input, run->options.seed);
+    run->model = tr_model_new(type, settings, input, classes, run->options.seed);
 }
 
 tr_status tri_config_read(tr_run *run, const tr_model_type *type)
