@@ -1,12 +1,12 @@
-/* arrange.c: the values of a tensor in another arrangement: padding by its own values, repeat, roll,
- * triangles, diagonal. All are composed of slices, gathers and masks, and so differentiate by
- * themselves. Read next: slice.c and index.c, the operations beneath.                              */
+/* arrange.c: the values of a tensor in another arrangement: padding by its own values, repeat,
+ * roll, triangles, diagonal. All are composed of slices, gathers and masks, and so differentiate by
+ * themselves. Read next: slice.c and index.c, the operations beneath. */
 #include "autograd/compose.h"
 
-/* --- Padding by the tensor's own values ----------------------------------------------------------------- */
+/* --- Padding by the tensor's own values ------------------------------------------------------- */
 
-/* Where position i of a padded axis of n values takes its value from; i counts from the first value, so
- * it is negative before it. */
+/* Where position i of a padded axis of n values takes its value from; i counts from the first
+ * value, so it is negative before it. */
 static int64_t pad_source(int64_t i, int64_t n, tr_pad_mode mode)
 {
     switch (mode) {
@@ -20,10 +20,12 @@ static int64_t pad_source(int64_t i, int64_t n, tr_pad_mode mode)
 static tr_tensor *pad_axis(tr_tensor *x, int axis, int64_t before, int64_t after, tr_pad_mode mode)
 {
     const int64_t n = x->shape[axis];
-    const int64_t most = mode == TR_PAD_REFLECT ? n - 1 : mode == TR_PAD_CIRCULAR ? n : INT64_MAX / 64;
+    const int64_t most = mode == TR_PAD_REFLECT    ? n - 1
+                         : mode == TR_PAD_CIRCULAR ? n
+                                                   : INT64_MAX / 64;
     if (before < 0 || after < 0 || n == 0 || before > most || after > most)
-        return tri_refuse(TR_ERR_VALUE, "pad_with", x, "axis %d cannot be padded by %lld and %lld", axis,
-                          (long long)before, (long long)after);
+        return tri_refuse(TR_ERR_VALUE, "pad_with", x, "axis %d cannot be padded by %lld and %lld",
+                          axis, (long long)before, (long long)after);
     tr_tensor *index = tr_empty(TR_I64, TR_SHAPE(before + n + after));
     if (index == NULL) return NULL;
     int64_t *source = index->data;
@@ -35,8 +37,9 @@ tr_tensor *tr_pad_with(tr_tensor *x, tr_shape before, tr_shape after, tr_pad_mod
 {
     if (!tri_usable(x, "pad_with")) return NULL;
     if (before.rank != x->rank || after.rank != x->rank)
-        return tri_refuse(TR_ERR_SHAPE, "pad_with", x, "%d sizes before and %d after were given, one per "
-                          "axis is needed", before.rank, after.rank);
+        return tri_refuse(TR_ERR_SHAPE, "pad_with", x,
+                          "%d sizes before and %d after were given, one per axis is needed",
+                          before.rank, after.rank);
     const int rank = x->rank;
     for (int i = 0; i < rank && x != NULL; i++)
         if (before.dim[i] != 0 || after.dim[i] != 0)
@@ -44,7 +47,7 @@ tr_tensor *tr_pad_with(tr_tensor *x, tr_shape before, tr_shape after, tr_pad_mod
     return x;
 }
 
-/* --- Repeat and roll -------------------------------------------------------------------------------------- */
+/* --- Repeat and roll -------------------------------------------------------------------------- */
 
 tr_tensor *tr_repeat(tr_tensor *x, tr_shape times)
 {
@@ -85,7 +88,7 @@ tr_tensor *tr_roll(tr_tensor *x, int64_t shift, int axis)
     return tr_concat(parts, 2, k);
 }
 
-/* --- Matrices --------------------------------------------------------------------------------------------- */
+/* --- Matrices --------------------------------------------------------------------------------- */
 
 /* u8 [R, C]: 1 where the element lies above (below) the diagonal: column - row > (<) offset. */
 static tr_tensor *off_diagonal(int64_t rows, int64_t columns, int64_t offset, bool above)

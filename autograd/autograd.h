@@ -177,8 +177,8 @@ typedef struct tr_gradcheck_result {
     bool    passed;
     int     order;       /* that failed, or the highest checked */
     double  worst_error; /* relative */
-    int     input;       /* where: input, row-major element */
-    int64_t element;
+    int     input;       /* where; input_count stands for the cotangent (from order 2 on) */
+    int64_t element; /* row-major */
     double  analytic, numeric;
 } tr_gradcheck_result;
 

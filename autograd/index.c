@@ -1,8 +1,8 @@
 /* index.c: values by index. gather and scatter_sum are each other's gradient along one axis: what
- * gather reads from a place, scatter_sum adds back to it. index_select, embedding, masked_select and
- * the like are gathers with an index made up for them.
+ * gather reads from a place, scatter_sum adds back to it. index_select, embedding, masked_select
+ * and the like are gathers with an index made up for them.
  *
- * Indices are i64, count from 0 and are checked before anything is read; they carry no gradient.   */
+ * Indices are i64, count from 0 and are checked before anything is read; they carry no gradient. */
 #include "autograd/compose.h"
 #include "autograd/registry.h"
 
@@ -38,7 +38,7 @@ static bool check_index(tr_call *c, int axis, int64_t bound)
     return true;
 }
 
-/* --- Gather ---------------------------------------------------------------------------------------------- */
+/* --- Gather ----------------------------------------------------------------------------------- */
 
 /* y[.., i, ..] = x[.., index[.., i, ..], ..]      gx = scatter_sum(g, index) */
 static bool gather_shape(tr_call *c)
@@ -63,7 +63,8 @@ static void gather_vjp(tr_call *c, tr_tensor *g, tr_tensor **gin)
 
 const tr_op tri_op_gather = {
     .name = "gather", .arguments = { "x", "index" }, .flags = TR_OP_ANY_DTYPE, TR_OP_PLACE,
-    .formula = "y[.., i, ..] = x[.., index[.., i, ..], ..]", .gradient = "gx = scatter_sum(g, index)",
+    .formula = "y[.., i, ..] = x[.., index[.., i, ..], ..]",
+    .gradient = "gx = scatter_sum(g, index)",
     .shape = gather_shape, .forward = gather_forward, .vjp = gather_vjp,
     .examples = (const tr_example[]){
         { "x[3,4] i3[2,4]", TRI_ATTRIBUTES(index_attributes, 0, 3) },
@@ -74,7 +75,7 @@ const tr_op tri_op_gather = {
         { 0 } },
 };
 
-/* --- Scatter, adding ---------------------------------------------------------------------------------------- */
+/* --- Scatter, adding -------------------------------------------------------------------------- */
 
 /* y = 0, then y[.., index[.., i, ..], ..] += x[.., i, ..]      gx = gather(g, index) */
 static bool scatter_sum_shape(tr_call *c)
@@ -104,7 +105,8 @@ static void scatter_sum_vjp(tr_call *c, tr_tensor *g, tr_tensor **gin)
 
 const tr_op tri_op_scatter_sum = {
     .name = "scatter_sum", .arguments = { "x", "index" }, .flags = TR_OP_ANY_DTYPE, TR_OP_PLACE,
-    .formula = "y[.., index[.., i, ..], ..] += x[.., i, ..], from 0", .gradient = "gx = gather(g, index)",
+    .formula = "y[.., index[.., i, ..], ..] += x[.., i, ..], from 0",
+    .gradient = "gx = gather(g, index)",
     .shape = scatter_sum_shape, .forward = scatter_sum_forward, .vjp = scatter_sum_vjp,
     .examples = (const tr_example[]){
         { "x[2,4] i3[2,4]", TRI_ATTRIBUTES(index_attributes, 0, 3) },
@@ -115,12 +117,12 @@ const tr_op tri_op_scatter_sum = {
         { 0 } },
 };
 
-/* --- Public forms ------------------------------------------------------------------------------------------- */
+/* --- Public forms ----------------------------------------------------------------------------- */
 
-/* x cut, beside the axis, to the sizes of an index that is smaller there. */
+/* x cut, beside the axis if one is given (not -1), to the sizes of an index that is smaller. */
 static tr_tensor *cut_to(tr_tensor *x, const tr_tensor *index, int axis)
 {
-    if (x->rank != index->rank) return x;
+    if (x == NULL || x->rank != index->rank) return x;
     for (int i = 0; i < index->rank && x != NULL; i++)
         if (i != axis && index->shape[i] < x->shape[i]) x = tr_narrow(x, i, 0, index->shape[i]);
     return x;
@@ -147,7 +149,7 @@ tr_tensor *tr_scatter_sum(tr_tensor *x, int axis, tr_tensor *index, int64_t size
 /* values scattered over a tensor of x's shape; the index may be smaller than x beside the axis. */
 static tr_tensor *scattered(tr_tensor *x, int axis, tr_tensor *index, tr_tensor *values)
 {
-    tr_tensor *y = tr_scatter_sum(cut_to(values, index, axis), axis, index, x->shape[axis]);
+    tr_tensor *y = tr_scatter_sum(cut_to(values, index, -1), axis, index, x->shape[axis]);
     if (y == NULL || tr_same_shape(x, y)) return y;
     tr_shape before = { .rank = x->rank }, after = { .rank = x->rank };
     if (y->rank != x->rank)
@@ -169,8 +171,9 @@ tr_tensor *tr_scatter_add(tr_tensor *x, int axis, tr_tensor *index, tr_tensor *v
     return k < 0 ? NULL : tr_add(x, scattered(x, k, index, values));
 }
 
-/* For each value whether it is the last one that goes to its place: u8 of the index's shape. Indices
- * are in range. Walks each line along the axis from its end and remembers places met in `taken`. */
+/* For each value whether it is the last one that goes to its place: u8 of the index's shape.
+ * Indices are in range. Walks each line along the axis from its end and remembers places met in
+ * `taken`. */
 static tr_tensor *last_writers(const tr_tensor *index, int axis, int64_t size)
 {
     tr_tensor       *last = tr_zeros(TR_U8, tr_shape_of(index));
@@ -196,7 +199,8 @@ static tr_tensor *last_writers(const tr_tensor *index, int axis, int64_t size)
 
 tr_tensor *tr_scatter(tr_tensor *x, int axis, tr_tensor *index, tr_tensor *values)
 {
-    if (!tri_usable(x, "scatter") || !tri_usable(index, "scatter") || !tri_usable(values, "scatter"))
+    if (!tri_usable(x, "scatter") || !tri_usable(index, "scatter") ||
+        !tri_usable(values, "scatter"))
         return NULL;
     const int k = tri_axis(axis, x->rank, "scatter");
     if (k < 0) return NULL;
@@ -204,7 +208,7 @@ tr_tensor *tr_scatter(tr_tensor *x, int axis, tr_tensor *index, tr_tensor *value
     tr_tensor *hits = tr_detach(scattered(x, k, index, ones)); /* also checks the index */
     if (hits == NULL) return NULL;
     tr_tensor *last = last_writers(index, k, x->shape[k]);
-    tr_tensor *kept = tr_where(last, cut_to(values, index, k), tr_scalar(values->dtype, 0));
+    tr_tensor *kept = tr_where(last, cut_to(values, index, -1), tr_scalar(values->dtype, 0));
     return tr_where(tr_not_equal(hits, tr_scalar(x->dtype, 0)), scattered(x, k, index, kept), x);
 }
 
@@ -218,7 +222,8 @@ tr_tensor *tr_index_select(tr_tensor *x, int axis, tr_tensor *index)
                           index->rank);
     tr_shape column = { .rank = x->rank };
     for (int i = 0; i < x->rank; i++) column.dim[i] = i == k ? index->shape[0] : 1;
-    return tr_gather(x, k, tr_expand(tr_reshape(index, column), tri_with_size(x, k, index->shape[0])));
+    return tr_gather(x, k,
+                     tr_expand(tr_reshape(index, column), tri_with_size(x, k, index->shape[0])));
 }
 
 tr_tensor *tr_take_along_axis(tr_tensor *x, tr_tensor *index, int axis)
@@ -227,12 +232,12 @@ tr_tensor *tr_take_along_axis(tr_tensor *x, tr_tensor *index, int axis)
     const int k = tri_axis(axis, x->rank, "take_along_axis");
     if (k < 0) return NULL;
     if (index->rank != x->rank)
-        return tri_refuse(TR_ERR_SHAPE, "take_along_axis", x, "the index has %d axes, %d are needed",
-                          index->rank, x->rank);
+        return tri_refuse(TR_ERR_SHAPE, "take_along_axis", x,
+                          "the index has %d axes, %d are needed", index->rank, x->rank);
     tr_shape shapes[2] = { tri_with_size(x, k, 1), tri_with_size(index, k, 1) }, common;
     if (!tri_broadcast_shape(shapes, 2, &common))
-        return tri_refuse(TR_ERR_SHAPE, "take_along_axis", x, "the index does not broadcast beside axis %d",
-                          k);
+        return tri_refuse(TR_ERR_SHAPE, "take_along_axis", x,
+                          "the index does not broadcast beside axis %d", k);
     tr_shape from = common, to = common;
     from.dim[k] = x->shape[k];
     to.dim[k] = index->shape[k];
@@ -243,16 +248,18 @@ tr_tensor *tr_embedding(tr_tensor *table, tr_tensor *index)
 {
     if (!tri_usable(table, "embedding") || !tri_usable(index, "embedding")) return NULL;
     if (table->rank != 2)
-        return tri_refuse(TR_ERR_SHAPE, "embedding", table, "the table needs two axes, [entries, size]");
+        return tri_refuse(TR_ERR_SHAPE, "embedding", table,
+                          "the table needs two axes, [entries, size]");
     tr_shape shape = tr_shape_of(index);
     if (shape.rank == TR_MAX_RANK)
-        return tri_refuse(TR_ERR_SHAPE, "embedding", index, "an index of %d axes leaves none for the entry",
-                          TR_MAX_RANK);
+        return tri_refuse(TR_ERR_SHAPE, "embedding", index,
+                          "an index of %d axes leaves none for the entry", TR_MAX_RANK);
     shape.dim[shape.rank++] = table->shape[1];
-    return tr_reshape(tr_index_select(table, 0, tr_reshape(index, TR_SHAPE(tr_numel(index)))), shape);
+    return tr_reshape(tr_index_select(table, 0, tr_reshape(index, TR_SHAPE(tr_numel(index)))),
+                      shape);
 }
 
-/* --- Masks --------------------------------------------------------------------------------------------------- */
+/* --- Masks ------------------------------------------------------------------------------------ */
 
 tr_tensor *tr_masked_fill(tr_tensor *x, tr_tensor *mask, double value)
 {
@@ -292,7 +299,8 @@ tr_tensor *tr_one_hot(tr_tensor *index, int64_t classes, tr_dtype dtype)
 {
     int64_t bad;
     if (!tri_usable(index, "one_hot")) return NULL;
-    if (index->dtype != TR_I64) return tri_refuse(TR_ERR_DTYPE, "one_hot", index, "the index must be i64");
+    if (index->dtype != TR_I64)
+        return tri_refuse(TR_ERR_DTYPE, "one_hot", index, "the index must be i64");
     if (classes < 0 || !tri_index_in_range(index, classes, &bad))
         return tri_refuse(TR_ERR_VALUE, "one_hot", index, "%lld is not one of %lld classes",
                           (long long)(classes < 0 ? classes : bad), (long long)classes);

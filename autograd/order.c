@@ -1,6 +1,6 @@
-/* order.c: the largest, the smallest, and all in order, along an axis. Positions come from operations
- * without gradient; values are then gathered at those positions, so a gradient goes to the one element
- * that was chosen: the first of equals.                                                              */
+/* order.c: the largest, the smallest, and all in order, along an axis. Positions come from
+ * operations without gradient; values are then gathered at those positions, so a gradient goes
+ * to the one element that was chosen: the first of equals. */
 #include "autograd/compose.h"
 #include "autograd/registry.h"
 
@@ -9,9 +9,10 @@ typedef struct order_attributes {
     bool keepdim, descending;
 } order_attributes;
 
-/* --- Position of the largest and the smallest ------------------------------------------------------------ */
+/* --- Position of the largest and the smallest ------------------------------------------------- */
 
-/* y = index along the axis of the first largest (smallest) element; NaN counts as such      no gradient */
+/* y = index along the axis of the first largest (smallest) element; NaN counts as such      no
+ * gradient */
 static bool argmax_shape(tr_call *c)
 {
     const order_attributes *a = c->attributes;
@@ -85,8 +86,10 @@ tr_tensor *tr_argmin(tr_tensor *x, int axis, bool keepdim)
     return tr_apply(&tri_op_argmin, &x, 1, &a, sizeof a);
 }
 
-/* The values that x has at positions (keepdim form) along the axis; both are returned in final form. */
-static tr_tensor *values_at(tr_tensor *x, int axis, bool keepdim, tr_tensor *positions, tr_tensor **index)
+/* The values that x has at positions (keepdim form) along the axis; both are returned in final
+ * form. */
+static tr_tensor *values_at(tr_tensor *x, int axis, bool keepdim, tr_tensor *positions,
+                            tr_tensor **index)
 {
     tr_tensor *values = tr_gather(x, axis, positions);
     if (!keepdim) {
@@ -108,9 +111,10 @@ tr_tensor *tr_min(tr_tensor *x, int axis, bool keepdim, tr_tensor **index)
     return values_at(x, axis, keepdim, tr_argmin(x, axis, true), index);
 }
 
-/* --- Sorting ------------------------------------------------------------------------------------------------ */
+/* --- Sorting ---------------------------------------------------------------------------------- */
 
-/* y = indices that put x in order along the axis; equals stay in order, NaN comes last      no gradient */
+/* y = indices that put x in order along the axis; equals stay in order, NaN comes last      no
+ * gradient */
 static bool argsort_shape(tr_call *c)
 {
     const order_attributes *a = c->attributes;
@@ -154,7 +158,7 @@ tr_tensor *tr_topk(tr_tensor *x, int64_t k, int axis, bool largest, tr_tensor **
     const int at = tri_axis(axis, x->rank, "topk");
     if (at < 0) return NULL;
     if (k < 0 || k > x->shape[at])
-        return tri_refuse(TR_ERR_VALUE, "topk", x, "%lld of the %lld values of axis %d", (long long)k,
-                          (long long)x->shape[at], axis);
+        return tri_refuse(TR_ERR_VALUE, "topk", x, "%lld of the %lld values of axis %d",
+                          (long long)k, (long long)x->shape[at], axis);
     return values_at(x, at, true, tr_narrow(tr_argsort(x, at, largest), at, 0, k), index);
 }

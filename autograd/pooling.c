@@ -41,7 +41,10 @@ static bool pooled_shape(const tr_call *c, tr_shape x, tr_shape *y)
 {
     const pool_attributes *a = c->attributes;
     const tri_pool        *p = &a->pool;
+    int64_t                pixels;
     *y = x;
+    if (!tri_mul_size(x.dim[1], x.dim[2], &pixels) || pixels > INT32_MAX)
+        return fail(c, "a picture has more than 2^31 - 1 pixels", NULL);
     for (int axis = 0; axis < 2; axis++) {
         const int64_t length = x.dim[1 + axis];
         const int64_t count = tri_window_count(length, p->window[axis], p->stride[axis],

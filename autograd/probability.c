@@ -1,5 +1,5 @@
-/* probability.c: softmax and its kin, and the logistic loss, in forms that neither overflow nor lose
- * digits for logits of any size.                                                                    */
+/* probability.c: softmax and its kin, and the logistic loss, in forms that neither overflow nor
+ * lose digits for logits of any size. */
 #include "autograd/compose.h"
 #include "autograd/registry.h"
 
@@ -36,7 +36,7 @@ static const tr_example axis_examples[] = {
     { 0 },
 };
 
-/* --- Softmax --------------------------------------------------------------------------------------------- */
+/* --- Softmax ---------------------------------------------------------------------------------- */
 
 /* y = e^x / sum of e^x along the axis      gx = y (g - sum of g y) */
 static tr_status softmax_forward(tr_call *c)
@@ -85,7 +85,7 @@ tr_tensor *tr_log_softmax(tr_tensor *x, int axis)
     return tr_apply(&tri_op_log_softmax, &x, 1, &a, sizeof a);
 }
 
-/* --- Logistic loss ---------------------------------------------------------------------------------------- */
+/* --- Logistic loss ---------------------------------------------------------------------------- */
 
 /* y = -t ln sigmoid(x) - (1 - t) ln(1 - sigmoid(x)) = max(x, 0) - x t + ln(1 + e^-|x|)
  * gx = g (sigmoid(x) - t), gt = -g x */
@@ -113,7 +113,8 @@ static void logistic_loss_fast_vjp(tr_call *c, tr_tensor *g, tr_tensor **gin)
 
 const tr_op tri_op_logistic_loss = {
     .name = "logistic_loss", .arguments = { "x", "t" }, .flags = TR_OP_BROADCAST, TR_OP_PLACE,
-    .formula = "y = max(x, 0) - x t + ln(1 + e^-|x|)", .gradient = "gx = g (sigmoid(x) - t), gt = -g x",
+    .formula = "y = max(x, 0) - x t + ln(1 + e^-|x|)",
+    .gradient = "gx = g (sigmoid(x) - t), gt = -g x",
     .forward = logistic_loss_forward, .vjp = logistic_loss_vjp, .fast_vjp = logistic_loss_fast_vjp,
     .examples = tri_examples_pair,
 };
@@ -123,7 +124,7 @@ tr_tensor *tr_logistic_loss(tr_tensor *x, tr_tensor *t)
     return tr_apply(&tri_op_logistic_loss, (tr_tensor *[]){ x, t }, 2, NULL, 0);
 }
 
-/* --- Cross entropy of probabilities ------------------------------------------------------------------------- */
+/* --- Cross entropy of probabilities ----------------------------------------------------------- */
 
 /* y = -t L(p) - (1 - t) L(1 - p), L(p) = max(ln p, -100)
  * gp = g (p - t) / max(p (1 - p), 1e-12), gt = g (L(1 - p) - L(p)): the bounds of PyTorch */
@@ -140,7 +141,8 @@ static tr_status binary_loss_forward(tr_call *c)
     tr_tensor   *yes = tri_new(y->dtype, tr_shape_of(y)), *no = tri_new(y->dtype, tr_shape_of(y));
     if (yes != NULL && no != NULL && tri_unary(TRI_U_log, yes, p, NULL) == TR_OK &&
         tri_unary(TRI_U_clamp, yes, yes, bounds) == TR_OK &&
-        tri_unary(TRI_U_affine, no, p, other) == TR_OK && tri_unary(TRI_U_log, no, no, NULL) == TR_OK &&
+        tri_unary(TRI_U_affine, no, p, other) == TR_OK &&
+        tri_unary(TRI_U_log, no, no, NULL) == TR_OK &&
         tri_unary(TRI_U_clamp, no, no, bounds) == TR_OK &&
         tri_binary(TRI_B_sub, yes, no, yes) == TR_OK && tri_binary(TRI_B_mul, yes, yes, t) == TR_OK)
         tri_binary(TRI_B_sub, y, yes, no);

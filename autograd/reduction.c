@@ -1,7 +1,8 @@
-/* reduction.c: sums and their kin over any set of axes. The adjoint of a sum is `expand`: each element
- * of the result passes its cotangent to all that were added up in it. Means, variances and norms are
- * composed of sums; products of pairwise multiplications, whose gradients are right at zeros too.
- * Read next: order.c (extremes with their positions), probability.c (softmax).                      */
+/* reduction.c: sums and their kin over any set of axes. The adjoint of a sum is `expand`: each
+ * element of the result passes its cotangent to all that were added up in it. Means, variances
+ * and norms are composed of sums; products of pairwise multiplications, whose gradients are
+ * right at zeros too. Read next: order.c (extremes with their positions), probability.c
+ * (softmax). */
 #include "autograd/compose.h"
 #include "autograd/registry.h"
 
@@ -39,7 +40,8 @@ static bool axes_shape(tr_call *c)
     return true;
 }
 
-/* The result, whose reduced axes may be dropped, in keepdim form: what the driver expects. No graph. */
+/* The result, whose reduced axes may be dropped, in keepdim form: what the driver expects. No
+ * graph. */
 static tr_tensor *keepdim_view(const tr_call *c, tr_tensor *t)
 {
     const axes_attributes *a = c->attributes;
@@ -60,7 +62,8 @@ static tr_status reduce(tr_call *c, tri_reduce_id id)
     return y != NULL ? tri_reduce(id, y, c->in[0], reduced) : tr_status_get();
 }
 
-/* A tensor of the result's shape, with size-1 axes where axes were dropped, repeated over x's shape. */
+/* A tensor of the result's shape, with size-1 axes where axes were dropped, repeated over x's
+ * shape. */
 static tr_tensor *spread(const tr_call *c, tr_tensor *t)
 {
     const axes_attributes *a = c->attributes;
@@ -70,7 +73,7 @@ static tr_tensor *spread(const tr_call *c, tr_tensor *t)
     return tr_expand(tr_reshape(t, keepdim_shape(shape, reduced)), shape);
 }
 
-/* --- Sum --------------------------------------------------------------------------------------------- */
+/* --- Sum -------------------------------------------------------------------------------------- */
 
 /* y = sum of x over the axes      gx = g, repeated along the axes */
 static tr_status sum_forward(tr_call *c)
@@ -128,7 +131,7 @@ tr_tensor *tr_mean(tr_tensor *x, tr_shape axes, bool keepdim)
     return tr_scale(total, 1 / count_reduced(x, total));
 }
 
-/* --- Extremes ----------------------------------------------------------------------------------------- */
+/* --- Extremes --------------------------------------------------------------------------------- */
 
 /* y = the largest (smallest) x over the axes; NaN wins      gx = g, shared evenly among equals */
 static bool extreme_shape(tr_call *c)
@@ -167,7 +170,8 @@ static const tr_example extreme_examples[] = {
 const tr_op tri_op_amax = {
     .name = "amax", .arguments = { "x" }, TR_OP_PLACE,
     .formula = "y = the largest x over axes", .gradient = "gx = g, shared evenly among equals",
-    .shape = extreme_shape, .forward = amax_forward, .vjp = extreme_vjp, .examples = extreme_examples,
+    .shape = extreme_shape, .forward = amax_forward, .vjp = extreme_vjp,
+    .examples = extreme_examples,
 };
 
 tr_tensor *tr_amax(tr_tensor *x, tr_shape axes, bool keepdim)
@@ -179,7 +183,8 @@ tr_tensor *tr_amax(tr_tensor *x, tr_shape axes, bool keepdim)
 const tr_op tri_op_amin = {
     .name = "amin", .arguments = { "x" }, TR_OP_PLACE,
     .formula = "y = the smallest x over axes", .gradient = "gx = g, shared evenly among equals",
-    .shape = extreme_shape, .forward = amin_forward, .vjp = extreme_vjp, .examples = extreme_examples,
+    .shape = extreme_shape, .forward = amin_forward, .vjp = extreme_vjp,
+    .examples = extreme_examples,
 };
 
 tr_tensor *tr_amin(tr_tensor *x, tr_shape axes, bool keepdim)
@@ -188,10 +193,10 @@ tr_tensor *tr_amin(tr_tensor *x, tr_shape axes, bool keepdim)
     return tr_apply(&tri_op_amin, &x, 1, &a, sizeof a);
 }
 
-/* --- Log of a sum of exponentials ----------------------------------------------------------------------- */
+/* --- Log of a sum of exponentials ------------------------------------------------------------- */
 
-/* y = ln sum of e^x = m + ln sum of e^(x - m), m the largest x, clamped to finite values so that infinite
- * x give infinite y, not NaN      gx = g e^(x - y) */
+/* y = ln sum of e^x = m + ln sum of e^(x - m), m the largest x, clamped to finite values so that
+ * infinite x give infinite y, not NaN      gx = g e^(x - y) */
 static tr_status logsumexp_forward(tr_call *c)
 {
     const axes_attributes *a = c->attributes;
@@ -208,9 +213,12 @@ static tr_status logsumexp_forward(tr_call *c)
     if (e != NULL && m != NULL && tri_reduce(TRI_R_MAX, m, x, reduced) == TR_OK) {
         for (int i = 0; i < x->rank; i++) stride[i] = reduced[i] ? 0 : m->stride[i];
         tr_tensor *repeated = tri_view(m, tr_shape_of(x), stride, 0);
-        if (repeated != NULL && tri_unary(TRI_U_clamp, m, m, (const double[]){ -most, most }) == TR_OK &&
-            tri_binary(TRI_B_sub, e, x, repeated) == TR_OK && tri_unary(TRI_U_exp, e, e, NULL) == TR_OK &&
-            tri_reduce(TRI_R_SUM, y, e, reduced) == TR_OK && tri_unary(TRI_U_log, y, y, NULL) == TR_OK)
+        if (repeated != NULL &&
+            tri_unary(TRI_U_clamp, m, m, (const double[]){ -most, most }) == TR_OK &&
+            tri_binary(TRI_B_sub, e, x, repeated) == TR_OK &&
+            tri_unary(TRI_U_exp, e, e, NULL) == TR_OK &&
+            tri_reduce(TRI_R_SUM, y, e, reduced) == TR_OK &&
+            tri_unary(TRI_U_log, y, y, NULL) == TR_OK)
             tri_binary(TRI_B_add, y, y, m);
     }
     tr_scope_pop(scope);
@@ -242,7 +250,7 @@ tr_tensor *tr_logsumexp(tr_tensor *x, tr_shape axes, bool keepdim)
     return tr_apply(&tri_op_logsumexp, &x, 1, &a, sizeof a);
 }
 
-/* --- Variance and norms ----------------------------------------------------------------------------------- */
+/* --- Variance and norms ----------------------------------------------------------------------- */
 
 /* f(x) = x^p where x is not 0, else 0 with derivative 0 (of any order), for x >= 0 and p > 0. */
 static tr_tensor *power_from_zero(tr_tensor *x, double p)
@@ -269,7 +277,8 @@ tr_tensor *tr_std(tr_tensor *x, tr_shape axes, int correction, bool keepdim)
 tr_tensor *tr_norm(tr_tensor *x, double p, tr_shape axes, bool keepdim)
 {
     if (!tri_usable(x, "norm")) return NULL;
-    if (!(p > 0)) return tri_refuse(TR_ERR_VALUE, "norm", x, "the exponent is %g, above 0 is needed", p);
+    if (!(p > 0))
+        return tri_refuse(TR_ERR_VALUE, "norm", x, "the exponent is %g, above 0 is needed", p);
     if (p == 2) return power_from_zero(tr_sum(tr_square(x), axes, keepdim), 0.5);
     tr_tensor *size = tr_abs(x);
     if (isinf(p)) return tr_amax(size, axes, keepdim);
@@ -277,10 +286,10 @@ tr_tensor *tr_norm(tr_tensor *x, double p, tr_shape axes, bool keepdim)
     return power_from_zero(tr_sum(power_from_zero(size, p), axes, keepdim), 1 / p);
 }
 
-/* --- Products ------------------------------------------------------------------------------------------------ */
+/* --- Products --------------------------------------------------------------------------------- */
 
-/* y [K, n] -> [K, 1]: halves are multiplied until one column is left. A division by x would be faster to
- * differentiate and wrong at zeros. */
+/* y [K, n] -> [K, 1]: halves are multiplied until one column is left. A division by x would be
+ * faster to differentiate and wrong at zeros. */
 static tr_tensor *multiply_columns(tr_tensor *y, int64_t n)
 {
     while (n > 1 && y != NULL) {
@@ -323,21 +332,23 @@ tr_tensor *tr_cumprod(tr_tensor *x, int axis)
     const int k = tri_axis(axis, x->rank, "cumprod");
     if (k < 0) return NULL;
     const int64_t n = x->shape[k];
-    for (int64_t step = 1; step < n && x != NULL; step *= 2) { /* x holds products of up to `step` factors */
+    /* before each round x holds the products of the last `step` factors, or of all there are */
+    for (int64_t step = 1; step < n && x != NULL; step *= 2) {
         tr_tensor *later = tr_mul(tr_narrow(x, k, step, n - step), tr_narrow(x, k, 0, n - step));
         x = tr_concat((tr_tensor *[]){ tr_narrow(x, k, 0, step), later }, 2, k);
     }
     return x;
 }
 
-/* --- Running sums --------------------------------------------------------------------------------------------- */
+/* --- Running sums ----------------------------------------------------------------------------- */
 
 typedef struct cumsum_attributes {
     int  axis;
     bool reverse;
 } cumsum_attributes;
 
-/* y_i = x_0 + ... + x_i along the axis; from the other end when reverse      gx = cumsum(g), the other way */
+/* y_i = x_0 + ... + x_i along the axis; from the other end when reverse      gx = cumsum(g), the
+ * other way */
 static bool cumsum_shape(tr_call *c)
 {
     const cumsum_attributes *a = c->attributes;
@@ -359,7 +370,8 @@ static void cumsum_vjp(tr_call *c, tr_tensor *g, tr_tensor **gin)
 
 const tr_op tri_op_cumsum = {
     .name = "cumsum", .arguments = { "x" }, TR_OP_PLACE,
-    .formula = "y_i = x_0 + ... + x_i along an axis", .gradient = "gx = cumsum(g) from the other end",
+    .formula = "y_i = x_0 + ... + x_i along an axis",
+    .gradient = "gx = cumsum(g) from the other end",
     .shape = cumsum_shape, .forward = cumsum_forward, .vjp = cumsum_vjp,
     .examples = (const tr_example[]){
         { "x[5]", TRI_ATTRIBUTES(cumsum_attributes, 0, false) },
@@ -377,7 +389,7 @@ tr_tensor *tr_cumsum(tr_tensor *x, int axis, bool reverse)
     return tr_apply(&tri_op_cumsum, &x, 1, &a, sizeof a);
 }
 
-/* --- Truth ------------------------------------------------------------------------------------------------------ */
+/* --- Truth ------------------------------------------------------------------------------------ */
 
 static tr_tensor *is_zero(tr_tensor *x)
 {

@@ -161,9 +161,10 @@ tr_tensor *tr_upsample_bilinear(tr_tensor *x, int64_t height, int64_t width, boo
 
 /* --- Pixel shuffle ---------------------------------------------------------------------------- */
 
-/* Checks x and r; `divided` says which sizes r must divide. */
+/* Checks x and r, which must divide the channels (r times r) or height and width. */
 static bool check_shuffle(const char *name, tr_tensor *x, int64_t r, bool channels)
 {
+    int64_t product;
     if (tri_failed() || !tri_check_alive(x, name) || !tri_check_extent(name, "r", r, 1))
         return false;
     const tr_op   op = { .name = name, .arguments = { "x" } };
@@ -173,7 +174,8 @@ static bool check_shuffle(const char *name, tr_tensor *x, int64_t r, bool channe
         return fail(&c, "r r does not divide the channels", NULL);
     if (!channels && (x->shape[1] % r != 0 || x->shape[2] % r != 0))
         return fail(&c, "r does not divide height and width", NULL);
-    return true;
+    const int64_t grown = channels ? x->shape[1] * x->shape[2] : x->shape[3];
+    return tri_mul_size(grown, r * r, &product) || fail(&c, "r is too large", NULL);
 }
 
 tr_tensor *tr_pixel_shuffle(tr_tensor *x, int64_t r)
@@ -214,7 +216,8 @@ static bool columns_shape(const tr_call *c, tr_shape x, tr_shape *y)
                                             conv->pad[axis], conv->dilation[axis], false);
         if (y->dim[1 + axis] == 0)
             return fail(c, "the window is larger than the padded picture", NULL);
-        y->dim[3] *= a->kernel[axis];
+        if (!tri_mul_size(y->dim[3], a->kernel[axis], &y->dim[3]))
+            return fail(c, "patches have too many values", NULL);
     }
     return true;
 }

@@ -1,13 +1,15 @@
-/* slice.c: parts of tensors and tensors from parts. slice and place are each other's gradient: slice
- * views a strided part of a whole, place puts a part into a whole of one value. Both carry the same
- * attributes. concat, whose gradient is slices, is the third operation; all else is composed of them.
- * Read next: arrange.c (padding by reflection, repeat, roll, triangles), index.c (parts by index).   */
+/* slice.c: parts of tensors and tensors from parts. slice and place are each other's gradient:
+ * slice views a strided part of a whole, place puts a part into a whole of one value. Both carry
+ * the same attributes. concat, whose gradient is slices, is the third operation; all else is
+ * composed of them. Read next: arrange.c (padding by reflection, repeat, roll, triangles),
+ * index.c (parts by index). */
 #include "autograd/compose.h"
 #include "autograd/registry.h"
 
 #include <stdarg.h>
 
-tr_tensor *tri_refuse(tr_status kind, const char *name, const tr_tensor *x, const char *problem, ...)
+tr_tensor *tri_refuse(tr_status kind, const char *name, const tr_tensor *x, const char *problem,
+                      ...)
 {
     char    text[240], tensor[240];
     va_list arguments;
@@ -48,7 +50,7 @@ static tr_tensor *part_view(const tr_tensor *whole, const slice_attributes *a)
     return tri_view(whole, a->part, stride, tri_shape_numel(a->part) > 0 ? offset : 0);
 }
 
-/* --- Slice --------------------------------------------------------------------------------------------- */
+/* --- Slice ------------------------------------------------------------------------------------ */
 
 /* y[i] = x[start + i step], axis by axis      gx = g placed among zeros */
 static bool slice_shape(tr_call *c)
@@ -89,7 +91,7 @@ const tr_op tri_op_slice = {
         { 0 } },
 };
 
-/* --- Place --------------------------------------------------------------------------------------------- */
+/* --- Place ------------------------------------------------------------------------------------ */
 
 /* y[start + i step] = x[i], value elsewhere      gx = slice(g) */
 static bool place_shape(tr_call *c)
@@ -103,7 +105,8 @@ static tr_status place_forward(tr_call *c)
 {
     const slice_attributes *a = c->attributes;
     tr_tensor              *part = part_view(c->out, a);
-    if (part == NULL || (!tri_shape_equal(a->whole, a->part) && tri_fill(c->out, a->value) != TR_OK))
+    if (part == NULL ||
+        (!tri_shape_equal(a->whole, a->part) && tri_fill(c->out, a->value) != TR_OK))
         return tr_status_get();
     return tri_copy(part, c->in[0]);
 }
@@ -129,7 +132,7 @@ const tr_op tri_op_place = {
         { 0 } },
 };
 
-/* --- Concat -------------------------------------------------------------------------------------------- */
+/* --- Concat ----------------------------------------------------------------------------------- */
 
 typedef struct concat_attributes {
     int axis;
@@ -150,7 +153,8 @@ static bool concat_shape(tr_call *c)
             return false;
         }
         bool fits = x->rank == first->rank;
-        for (int k = 0; fits && k < x->rank; k++) fits = k == axis || x->shape[k] == first->shape[k];
+        for (int k = 0; fits && k < x->rank; k++)
+            fits = k == axis || x->shape[k] == first->shape[k];
         if (!fits) {
             tr_fail_call(c, TR_ERR_SHAPE, "sizes may differ along the axis only", NULL);
             return false;
@@ -168,7 +172,8 @@ static tr_status concat_forward(tr_call *c)
     int64_t                  start = 0;
     for (int i = 0; i < c->input_count; i++) {
         const tr_tensor *x = c->in[i];
-        tr_tensor *part = tri_view(c->out, tr_shape_of(x), c->out->stride, start * c->out->stride[axis]);
+        tr_tensor *part =
+            tri_view(c->out, tr_shape_of(x), c->out->stride, start * c->out->stride[axis]);
         if (part == NULL || tri_copy(part, x) != TR_OK) break;
         start += x->shape[axis];
     }
@@ -223,7 +228,7 @@ tr_tensor *tr_stack(tr_tensor *const *parts, int count, int axis)
     return tr_concat(raised, count, axis);
 }
 
-/* --- Composed of slices ----------------------------------------------------------------------------------- */
+/* --- Composed of slices ----------------------------------------------------------------------- */
 
 /* Attributes of the slice that takes everything. */
 static slice_attributes whole_of(const tr_tensor *x)
@@ -250,13 +255,15 @@ tr_tensor *tr_slice(tr_tensor *x, int axis, int64_t start, int64_t stop, int64_t
     if (k < 0) return NULL;
     if (step == 0) return tri_refuse(TR_ERR_VALUE, "slice", x, "the step is 0");
     const int64_t n = x->shape[k], last = step > 0 ? n : n - 1, first = step > 0 ? 0 : -1;
-    step = clamped(step, n > 0 ? -n : -1, n > 0 ? n : 1); /* longer ones take one element all the same */
+    /* longer steps take one element all the same */
+    step = clamped(step, n > 0 ? -n : -1, n > 0 ? n : 1);
     if (stop == TR_END)
         stop = step > 0 ? last : first;
     else
         stop = clamped(stop < 0 ? stop + n : stop, first, last);
     start = clamped(start < 0 ? start + n : start, first, last);
-    const int64_t    length = step > 0 ? stop - start : start - stop, pace = step > 0 ? step : -step;
+    const int64_t    length = step > 0 ? stop - start : start - stop;
+    const int64_t    pace = step > 0 ? step : -step;
     slice_attributes a = whole_of(x);
     a.part.dim[k] = length > 0 ? (length + pace - 1) / pace : 0;
     a.start[k] = length > 0 ? start : 0;
@@ -347,16 +354,17 @@ tr_tensor *tr_pad(tr_tensor *x, tr_shape before, tr_shape after, double value)
 {
     if (!tri_usable(x, "pad")) return NULL;
     if (before.rank != x->rank || after.rank != x->rank)
-        return tri_refuse(TR_ERR_SHAPE, "pad", x, "%d sizes before and %d after were given, one per axis "
-                          "is needed", before.rank, after.rank);
+        return tri_refuse(TR_ERR_SHAPE, "pad", x,
+                          "%d sizes before and %d after were given, one per axis is needed",
+                          before.rank, after.rank);
     slice_attributes cut = whole_of(x), put = cut;
     bool             cuts = false;
     for (int i = 0; i < x->rank; i++) {
         const int64_t n = x->shape[i], b = before.dim[i], e = after.dim[i];
         const int64_t most = INT64_MAX / 32;
         if (b > most || e > most || b < -n || e < -n || n + b + e < 0)
-            return tri_refuse(TR_ERR_VALUE, "pad", x, "%lld and %lld do not fit axis %d", (long long)b,
-                              (long long)e, i);
+            return tri_refuse(TR_ERR_VALUE, "pad", x, "%lld and %lld do not fit axis %d",
+                              (long long)b, (long long)e, i);
         cut.start[i] = b < 0 ? -b : 0;
         cut.part.dim[i] = n + (b < 0 ? b : 0) + (e < 0 ? e : 0);
         cuts = cuts || b < 0 || e < 0;

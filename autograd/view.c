@@ -1,8 +1,8 @@
 /* view.c: operations that move no numbers, or only copy them: cast, reshape, expand, permute.
  * Their rules are their inverses; expand's is a sum, the one place where broadcasting is undone.
  *
- * A view operation gives a new handle even where nothing changes: each recorded call has a result of
- * its own.                                                                                        */
+ * A view operation gives a new handle even where nothing changes: each recorded call has a
+ * result of its own. */
 #include "autograd/compose.h"
 #include "autograd/registry.h"
 
@@ -10,7 +10,7 @@ typedef struct shape_attributes {
     tr_shape shape;
 } shape_attributes;
 
-/* --- Cast ---------------------------------------------------------------------------------------------- */
+/* --- Cast ------------------------------------------------------------------------------------- */
 
 typedef struct cast_attributes {
     tr_dtype dtype;
@@ -55,7 +55,7 @@ tr_tensor *tr_cast(tr_tensor *x, tr_dtype dtype)
     return tr_apply(&tri_op_cast, &x, 1, &a, sizeof a);
 }
 
-/* --- Reshape ------------------------------------------------------------------------------------------- */
+/* --- Reshape ---------------------------------------------------------------------------------- */
 
 /* y = x's values in row-major order under another shape      gx = g under x's shape */
 static bool reshape_shape(tr_call *c)
@@ -83,8 +83,9 @@ static bool reshape_shape(tr_call *c)
     return true;
 }
 
-/* Strides that show x under another shape of as many values, where its memory allows; false where only
- * a copy would do. Axes are matched in runs of equal size; a run of x must be one evenly spaced stretch. */
+/* Strides that show x under another shape of as many values, where its memory allows; false
+ * where only a copy would do. Axes are matched in runs of equal size; a run of x must be one
+ * evenly spaced stretch. */
 static bool reshape_strides(const tr_tensor *x, tr_shape shape, int64_t *stride)
 {
     tri_contiguous_strides(shape, stride);
@@ -172,7 +173,8 @@ tr_tensor *tr_squeeze(tr_tensor *x, tr_shape axes)
 {
     bool     dropped[TR_MAX_RANK];
     tr_shape shape = { 0 };
-    if (!tri_usable(x, "squeeze") || !tri_axes_flags(axes, x->rank, dropped, "squeeze")) return NULL;
+    if (!tri_usable(x, "squeeze") || !tri_axes_flags(axes, x->rank, dropped, "squeeze"))
+        return NULL;
     for (int i = 0; i < x->rank; i++) {
         if (dropped[i] && x->shape[i] == 1) continue;
         if (dropped[i] && axes.rank >= 0)
@@ -195,7 +197,7 @@ tr_tensor *tr_unsqueeze(tr_tensor *x, int axis)
     return tr_reshape(x, shape);
 }
 
-/* --- Expand -------------------------------------------------------------------------------------------- */
+/* --- Expand ----------------------------------------------------------------------------------- */
 
 /* y = x repeated along new axes and axes of size 1      gx = g summed over those */
 static bool expand_shape(tr_call *c)
@@ -237,7 +239,8 @@ static void expand_vjp(tr_call *c, tr_tensor *g, tr_tensor **gin)
 
 const tr_op tri_op_expand = {
     .name = "expand", .arguments = { "x" }, .flags = TR_OP_VIEW | TR_OP_ANY_DTYPE, TR_OP_PLACE,
-    .formula = "y = x repeated to a shape (broadcasting)", .gradient = "gx = sum of g over repeated axes",
+    .formula = "y = x repeated to a shape (broadcasting)",
+    .gradient = "gx = sum of g over repeated axes",
     .shape = expand_shape, .forward = expand_forward, .vjp = expand_vjp,
     .examples = (const tr_example[]){
         { "x[3]", TRI_ATTRIBUTES(shape_attributes, { 2, { 2, 3 } }) },
@@ -263,7 +266,7 @@ tr_tensor *tr_sum_to(tr_tensor *x, tr_shape shape)
     return tr_reshape(axes.rank > 0 ? tr_sum(x, axes, true) : x, shape);
 }
 
-/* --- Permute ------------------------------------------------------------------------------------------- */
+/* --- Permute ---------------------------------------------------------------------------------- */
 
 /* y[i_0, i_1, ...] = x with axis axes[k] of x as axis k of y      gx = g, axes put back */
 static bool permute_shape(tr_call *c)

@@ -1,7 +1,7 @@
-/* distribution.c: densities, samples and divergences, composed of operations in forms that stay exact
- * for logits of +-100 and tiny scales.
+/* distribution.c: densities, samples and divergences, composed of operations in forms that stay
+ * exact for logits of +-100 and tiny scales.
  *
- * Read next: loss.c (the same quantities as training losses).                                        */
+ * Read next: loss.c (the same quantities as training losses). */
 #include "nn/distribution.h"
 
 #include "tensor/core.h"
@@ -38,7 +38,7 @@ static tr_tensor *open_uniform(tr_tensor *u)
     return u == NULL ? NULL : tr_clamp(u, u->dtype == TR_F32 ? 0x1p-26 : 0x1p-55, 1);
 }
 
-/* --- Normal ------------------------------------------------------------------------------------------------ */
+/* --- Normal ----------------------------------------------------------------------------------- */
 
 tr_tensor *tr_normal_log_density(tr_tensor *x, tr_tensor *mu, tr_tensor *logvar)
 {
@@ -66,7 +66,7 @@ tr_tensor *tr_kl_standard_normal(tr_tensor *mu, tr_tensor *logvar)
     return tr_sum(tr_affine(terms, 0.5, -0.5), TR_AXES(-1), false);
 }
 
-/* --- Bernoulli ---------------------------------------------------------------------------------------------- */
+/* --- Bernoulli -------------------------------------------------------------------------------- */
 
 tr_tensor *tr_bernoulli_log_density(tr_tensor *x, tr_tensor *logits)
 {
@@ -77,7 +77,8 @@ tr_tensor *tr_bernoulli_sample(const tr_tensor *logits, tr_rng *rng)
 {
     if (!usable(logits, "bernoulli_sample")) return NULL;
     tr_tensor *u = tr_uniform_like(logits, rng);
-    return tr_cast(tr_less(u, tr_sigmoid(tr_detach((tr_tensor *)(uintptr_t)logits))), logits->dtype);
+    return tr_cast(tr_less(u, tr_sigmoid(tr_detach((tr_tensor *)(uintptr_t)logits))),
+                   logits->dtype);
 }
 
 /* p (a - b) + softplus(b) - softplus(a), p = sigmoid(a) */
@@ -87,7 +88,7 @@ tr_tensor *tr_bernoulli_kl(tr_tensor *logits_p, tr_tensor *logits_q)
     return tr_sub(cross, tr_logistic_loss(logits_p, tr_sigmoid(logits_p)));
 }
 
-/* --- Categorical ------------------------------------------------------------------------------------------------ */
+/* --- Categorical ------------------------------------------------------------------------------ */
 
 tr_tensor *tr_categorical_log_density(tr_tensor *index, tr_tensor *logits)
 {
@@ -130,10 +131,11 @@ tr_tensor *tr_gumbel_softmax(tr_tensor *logits, double temperature, bool hard, t
     }
     tr_tensor *soft = tr_softmax(tr_scale(perturbed(logits, rng), 1 / temperature), -1);
     if (!hard || soft == NULL) return soft;
-    return tr_straight_through(tr_one_hot(tr_argmax(soft, -1, false), tr_dim(soft, -1), soft->dtype), soft);
+    return tr_straight_through(
+        tr_one_hot(tr_argmax(soft, -1, false), tr_dim(soft, -1), soft->dtype), soft);
 }
 
-/* --- Laplace -------------------------------------------------------------------------------------------------------- */
+/* --- Laplace ---------------------------------------------------------------------------------- */
 
 tr_tensor *tr_laplace_log_density(tr_tensor *x, tr_tensor *mu, tr_tensor *log_scale)
 {
@@ -153,7 +155,8 @@ tr_tensor *tr_laplace_sample(tr_tensor *mu, tr_tensor *log_scale, tr_rng *rng)
 }
 
 /* With r = b_p / b_q and d = |mu_p - mu_q|: -ln r + r e^(-d / b_p) + d / b_q - 1. */
-tr_tensor *tr_laplace_kl(tr_tensor *mu_p, tr_tensor *log_scale_p, tr_tensor *mu_q, tr_tensor *log_scale_q)
+tr_tensor *tr_laplace_kl(tr_tensor *mu_p, tr_tensor *log_scale_p, tr_tensor *mu_q,
+                         tr_tensor *log_scale_q)
 {
     tr_tensor *log_ratio = tr_sub(log_scale_p, log_scale_q);
     tr_tensor *d = tr_abs(tr_sub(mu_p, mu_q));
@@ -162,7 +165,7 @@ tr_tensor *tr_laplace_kl(tr_tensor *mu_p, tr_tensor *log_scale_p, tr_tensor *mu_
     return tr_add_scalar(tr_add(tr_sub(near, log_ratio), far), -1);
 }
 
-/* --- Logistic ------------------------------------------------------------------------------------------------------- */
+/* --- Logistic --------------------------------------------------------------------------------- */
 
 /* With z = (x - mu) / s: -softplus(z) - softplus(-z) - ln s. */
 tr_tensor *tr_logistic_log_density(tr_tensor *x, tr_tensor *mu, tr_tensor *log_scale)
@@ -180,8 +183,9 @@ tr_tensor *tr_logistic_sample(tr_tensor *mu, tr_tensor *log_scale, tr_rng *rng)
 
 enum { LOGISTIC_POINTS = 241 };
 
-/* Weights of the trapezoidal rule for E f(t), t standard logistic: density times step, on [-30, 30]. The
- * density falls off like e^-|t| and is analytic, so the rule's error falls exponentially with the step. */
+/* Weights of the trapezoidal rule for E f(t), t standard logistic: density times step, on [-30,
+ * 30]. The density falls off like e^-|t| and is analytic, so the rule's error falls
+ * exponentially with the step. */
 static tr_tensor *logistic_points(tr_dtype dtype, tr_tensor **weights)
 {
     double       t[LOGISTIC_POINTS], w[LOGISTIC_POINTS];
@@ -196,7 +200,8 @@ static tr_tensor *logistic_points(tr_dtype dtype, tr_tensor **weights)
 }
 
 /* E_p ln p = -ln s_p - 2; E_p ln q by integration over t = (x - mu_p) / s_p. */
-tr_tensor *tr_logistic_kl(tr_tensor *mu_p, tr_tensor *log_scale_p, tr_tensor *mu_q, tr_tensor *log_scale_q)
+tr_tensor *tr_logistic_kl(tr_tensor *mu_p, tr_tensor *log_scale_p, tr_tensor *mu_q,
+                          tr_tensor *log_scale_q)
 {
     if (!usable(mu_p, "logistic_kl")) return NULL;
     tr_tensor *weights, *t = logistic_points(mu_p->dtype, &weights);

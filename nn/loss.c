@@ -1,7 +1,7 @@
-/* loss.c: losses, composed of operations; their gradients need nothing of their own. What is computed
- * often, the logistic loss, is an operation itself (autograd/probability.c).
+/* loss.c: losses, composed of operations; their gradients need nothing of their own. What is
+ * computed often, the logistic loss, is an operation itself (autograd/probability.c).
  *
- * Each is written so that logits of +-100 and tiny variances give neither Inf nor NaN.              */
+ * Each is written so that logits of +-100 and tiny variances give neither Inf nor NaN. */
 #include "nn/loss.h"
 
 #include "tensor/core.h"
@@ -29,7 +29,7 @@ static tr_tensor *constant(const tr_tensor *like, double value)
     return tri_failed() ? NULL : tr_scalar(like->dtype, value);
 }
 
-/* --- Values ---------------------------------------------------------------------------------------------- */
+/* --- Values ----------------------------------------------------------------------------------- */
 
 tr_tensor *tr_mse(tr_tensor *x, tr_tensor *t, tr_reduction r)
 {
@@ -44,7 +44,8 @@ tr_tensor *tr_l1(tr_tensor *x, tr_tensor *t, tr_reduction r)
 /* With c = min(d, delta): c (d - c / 2) is d^2 / 2 below delta and delta (d - delta / 2) above. */
 tr_tensor *tr_huber(tr_tensor *x, tr_tensor *t, double delta, tr_reduction r)
 {
-    if (!tri_failed() && !(delta > 0)) tr_fail(TR_ERR_VALUE, "huber: delta is %g, above 0 is needed", delta);
+    if (!tri_failed() && !(delta > 0))
+        tr_fail(TR_ERR_VALUE, "huber: delta is %g, above 0 is needed", delta);
     tr_tensor *d = tr_abs(tr_sub(x, t));
     if (d == NULL) return NULL;
     tr_tensor *c = tr_minimum(d, constant(d, delta));
@@ -63,7 +64,7 @@ tr_tensor *tr_hinge(tr_tensor *x, tr_tensor *t, tr_reduction r)
     return tr_reduce_loss(tr_relu(tr_affine(tr_mul(x, t), -1, 1)), r);
 }
 
-/* --- Probabilities ---------------------------------------------------------------------------------------- */
+/* --- Probabilities ---------------------------------------------------------------------------- */
 
 tr_tensor *tr_bce(tr_tensor *p, tr_tensor *t, tr_reduction r)
 {
@@ -77,7 +78,8 @@ tr_tensor *tr_bce_with_logits(tr_tensor *x, tr_tensor *t, tr_reduction r)
 
 /* positive t softplus(-x) + (1 - t) softplus(x), and softplus(x) = softplus(-x) + x:
  * (1 - t) x + (1 + (positive - 1) t) softplus(-x). */
-tr_tensor *tr_bce_with_logits_weighted(tr_tensor *x, tr_tensor *t, tr_tensor *positive, tr_reduction r)
+tr_tensor *tr_bce_with_logits_weighted(tr_tensor *x, tr_tensor *t, tr_tensor *positive,
+                                       tr_reduction r)
 {
     tr_tensor *factor = tr_add_scalar(tr_mul(tr_add_scalar(positive, -1), t), 1);
     tr_tensor *no = tr_mul(tr_affine(t, -1, 1), x);
@@ -100,8 +102,8 @@ static tr_tensor *at_least(tr_tensor *v, double epsilon)
     return tr_add(v, tr_sub(bounded, tr_detach(v)));
 }
 
-tr_tensor *tr_gaussian_nll(tr_tensor *x, tr_tensor *t, tr_tensor *variance, const tr_nll_options *options,
-                           tr_reduction r)
+tr_tensor *tr_gaussian_nll(tr_tensor *x, tr_tensor *t, tr_tensor *variance,
+                           const tr_nll_options *options, tr_reduction r)
 {
     const tr_nll_options o = options != NULL ? *options : (tr_nll_options){ 0 };
     if (!usable(x, variance, "gaussian_nll")) return NULL;
@@ -134,7 +136,7 @@ tr_tensor *tr_poisson_nll(tr_tensor *x, tr_tensor *t, const tr_nll_options *opti
     return tr_reduce_loss(o.full ? tr_add(loss, stirling(t)) : loss, r);
 }
 
-/* --- Classes ----------------------------------------------------------------------------------------------- */
+/* --- Classes ---------------------------------------------------------------------------------- */
 
 /* What the losses of classes have in common: targets that count, and what each counts. */
 typedef struct class_terms {
@@ -161,7 +163,8 @@ static bool check_classes(const tr_tensor *x, const tr_tensor *t, const tr_class
         return false;
     }
     if (!(o->label_smoothing >= 0 && o->label_smoothing <= 1))
-        tr_fail(TR_ERR_VALUE, "%s: label_smoothing is %g, it lies in [0, 1]", name, o->label_smoothing);
+        tr_fail(TR_ERR_VALUE, "%s: label_smoothing is %g, it lies in [0, 1]", name,
+                o->label_smoothing);
     return !tri_failed();
 }
 
@@ -212,14 +215,16 @@ tr_tensor *tr_cross_entropy(tr_tensor *logits, tr_tensor *t, const tr_class_opti
     tr_tensor        *log_p = tr_log_softmax(logits, -1);
     tr_tensor        *loss = picked_loss(log_p, &terms);
     if (s > 0) { /* the smoothed part is spread over all classes, each with its own weight */
-        tr_tensor *all = tr_sum(o.weight != NULL ? tr_mul(log_p, o.weight) : log_p, TR_AXES(-1), false);
-        if (o.ignore) all = tr_masked_fill(all, tr_equal(t, tr_scalar(TR_I64, (double)o.ignore_index)), 0);
+        tr_tensor *all =
+            tr_sum(o.weight != NULL ? tr_mul(log_p, o.weight) : log_p, TR_AXES(-1), false);
+        if (o.ignore)
+            all = tr_masked_fill(all, tr_equal(t, tr_scalar(TR_I64, (double)o.ignore_index)), 0);
         loss = tr_sub(tr_scale(loss, 1 - s), tr_scale(all, s / (double)tr_dim(logits, -1)));
     }
     return reduce_classes(loss, terms.count, r);
 }
 
-/* --- Vectors ------------------------------------------------------------------------------------------------- */
+/* --- Vectors ---------------------------------------------------------------------------------- */
 
 static tr_tensor *bounded_norm(tr_tensor *x, int axis)
 {
@@ -250,12 +255,14 @@ tr_tensor *tr_info_nce(tr_tensor *query, tr_tensor *key, double temperature, tr_
     char given[240], other[240];
     if (query->rank != 2 || !tr_same_shape(query, key) || !(temperature > 0)) {
         tr_fail(TR_ERR_SHAPE,
-                "info_nce: query is %s, key is %s, temperature is %g; both [N, D] and above 0 are needed",
+                "info_nce: query is %s, key is %s, temperature is %g; both [N, D] and above 0 are "
+                "needed",
                 tr_describe(query, given, sizeof given), tr_describe(key, other, sizeof other),
                 temperature);
         return NULL;
     }
     tr_tensor *q = tr_div(query, bounded_norm(query, -1)), *k = tr_div(key, bounded_norm(key, -1));
-    tr_tensor *logits = k == NULL ? NULL : tr_scale(tr_matmul(q, tr_transpose(k, 0, 1)), 1 / temperature);
+    tr_tensor *logits =
+        k == NULL ? NULL : tr_scale(tr_matmul(q, tr_transpose(k, 0, 1)), 1 / temperature);
     return tr_cross_entropy(logits, tr_arange(TR_I64, tr_dim(query, 0)), NULL, r);
 }

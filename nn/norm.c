@@ -1,5 +1,5 @@
 /* norm.c: normalisation and dropout. All of the former are tr_standardize over one set of axes or
- * another, then a scale and a shift.                                                                */
+ * another, then a scale and a shift. */
 #include "nn/norm.h"
 
 #include "tensor/core.h"
@@ -48,7 +48,8 @@ tr_tensor *tr_layer_norm(tr_tensor *x, tr_tensor *scale, tr_tensor *shift, doubl
     const int axes = scale != NULL && scale->rank > 1 ? scale->rank : 1;
     if (!check(x, axes, NULL, NULL, "layer_norm")) return NULL;
     bool fits = true;
-    for (int i = 1; scale != NULL && i <= axes; i++) fits = fits && tr_dim(x, -i) == tr_dim(scale, -i);
+    for (int i = 1; scale != NULL && i <= axes; i++)
+        fits = fits && tr_dim(x, -i) == tr_dim(scale, -i);
     if (!fits) {
         char given[240], other[240];
         tr_fail(TR_ERR_SHAPE, "layer_norm: the last sizes differ: x is %s, scale is %s",
@@ -72,8 +73,8 @@ tr_tensor *tr_group_norm(tr_tensor *x, int64_t groups, tr_tensor *scale, tr_tens
     if (!check(x, 2, scale, shift, "group_norm")) return NULL;
     const int64_t channels = tr_dim(x, -1), images = tr_dim(x, 0);
     if (groups < 1 || channels % groups != 0) {
-        tr_fail(TR_ERR_VALUE, "group_norm: %lld groups do not divide %lld channels", (long long)groups,
-                (long long)channels);
+        tr_fail(TR_ERR_VALUE, "group_norm: %lld groups do not divide %lld channels",
+                (long long)groups, (long long)channels);
         return NULL;
     }
     int64_t positions = 1;
@@ -139,13 +140,15 @@ static tr_tensor *drop(tr_tensor *x, tr_shape shape, double rate, tr_rng *rng, c
         return NULL;
     }
     tr_tensor *u = tr_uniform(x->dtype, shape, rng);
-    tr_tensor *kept = u == NULL ? NULL : tr_cast(tr_less_equal(tr_scalar(x->dtype, rate), u), x->dtype);
+    tr_tensor *kept =
+        u == NULL ? NULL : tr_cast(tr_less_equal(tr_scalar(x->dtype, rate), u), x->dtype);
     return tr_mul(x, tr_scale(kept, rate < 1 ? 1 / (1 - rate) : 0));
 }
 
 tr_tensor *tr_dropout(tr_tensor *x, double rate, tr_rng *rng)
 {
-    return check(x, 0, NULL, NULL, "dropout") ? drop(x, tr_shape_of(x), rate, rng, "dropout") : NULL;
+    return check(x, 0, NULL, NULL, "dropout") ? drop(x, tr_shape_of(x), rate, rng, "dropout")
+                                              : NULL;
 }
 
 tr_tensor *tr_channel_dropout(tr_tensor *x, double rate, tr_rng *rng)

@@ -1,6 +1,6 @@
-/* test_losses.c: what the golden cases do not reach in losses, normalisations and distributions: logits
- * of +-100, probabilities of 0 and 1, tiny variances, second derivatives, running statistics, dropout,
- * the laws that samples follow, and the exact text of every error.                                  */
+/* test_losses.c: what the golden cases do not reach in losses, normalisations and distributions:
+ * logits of +-100, probabilities of 0 and 1, tiny variances, second derivatives, running
+ * statistics, dropout, the laws that samples follow, and the exact text of every error. */
 #include "nn/nn.h"
 #include "tests/numeric.h"
 
@@ -27,7 +27,8 @@ static tr_tensor *numbers(tr_shape shape, uint64_t seed)
 static tr_tensor *gradient(tr_tensor *y, tr_tensor *x)
 {
     tr_tensor            *g = NULL;
-    const tr_grad_options o = { .cotangents = (tr_tensor *[]){ tr_ones(y->dtype, tr_shape_of(y)) } };
+    const tr_grad_options o = { .cotangents =
+                                    (tr_tensor *[]){ tr_ones(y->dtype, tr_shape_of(y)) } };
     ck_assert_msg(tr_grad(&y, 1, &x, 1, &g, &o) == TR_OK, "%s", tr_error());
     return g;
 }
@@ -48,7 +49,7 @@ static double near(double a, double b, double tolerance)
     return a;
 }
 
-/* --- Losses ------------------------------------------------------------------------------------------------ */
+/* --- Losses ----------------------------------------------------------------------------------- */
 
 /* Against long double, in units of the loss's own terms: no digit is lost to a large logit. */
 static void check_logistic_loss(void)
@@ -63,11 +64,13 @@ static void check_logistic_loss(void)
         for (int64_t i = 0; i < COUNT; i++) {
             const long double v = get(x, i), tail = log1pl(expl(-fabsl(v)));
             const double      expected = (double)((v > 0 ? v : 0) - v * target + tail);
-            near(get(wide, i), expected, 4e-16 * (1e-300 + fabs(expected) + fabs(get(x, i) * target)));
+            near(get(wide, i), expected,
+                 4e-16 * (1e-300 + fabs(expected) + fabs(get(x, i) * target)));
             const float       single = (float)get(x, i);
-            const double      from_single = (single > 0 ? (double)single : 0) - (double)single * target +
+            const double from_single = (single > 0 ? (double)single : 0) - (double)single * target +
                                        log1p(exp(-fabs((double)single)));
-            near(get(narrow, i), from_single, 4e-7 * (fabs(from_single) + fabs((double)single * target)) + 1e-38);
+            near(get(narrow, i), from_single,
+                 4e-7 * (fabs(from_single) + fabs((double)single * target)) + 1e-38);
         }
     }
 }
@@ -103,19 +106,29 @@ START_TEST(losses_stay_finite_in_f32)
     near(get(bce, 2), 100, 0);
     near(get(bce, 3), 0, 0);
     ck_assert(isfinite(mean_of(gradient(bce, p))));
-    tr_tensor *nll = tr_gaussian_nll(tr_ones(TR_F32, V(3)), tr_zeros(TR_F32, V(3)), v, NULL, TR_SUM);
+    tr_tensor *nll =
+        tr_gaussian_nll(tr_ones(TR_F32, V(3)), tr_zeros(TR_F32, V(3)), v, NULL, TR_SUM);
     ck_assert(isfinite(tr_item(nll)) && isfinite(mean_of(gradient(nll, v))));
 }
 END_TEST
 
-static tr_tensor *loss_bce(tr_tensor *a, tr_tensor *b) { return tr_bce(tr_sigmoid(a), tr_sigmoid(b), TR_MEAN); }
+static tr_tensor *loss_bce(tr_tensor *a, tr_tensor *b)
+{
+    return tr_bce(tr_sigmoid(a), tr_sigmoid(b), TR_MEAN);
+}
 static tr_tensor *loss_weighted(tr_tensor *a, tr_tensor *b)
 {
     return tr_bce_with_logits_weighted(a, tr_sigmoid(b), tr_exp(b), TR_MEAN);
 }
-static tr_tensor *loss_smooth(tr_tensor *a, tr_tensor *b) { return tr_smooth_l1(a, b, 0.5, TR_SUM); }
+static tr_tensor *loss_smooth(tr_tensor *a, tr_tensor *b)
+{
+    return tr_smooth_l1(a, b, 0.5, TR_SUM);
+}
 static tr_tensor *loss_cosine(tr_tensor *a, tr_tensor *b) { return tr_cosine_similarity(a, b, 1); }
-static tr_tensor *loss_triplet(tr_tensor *a, tr_tensor *b) { return tr_triplet(a, b, tr_neg(b), 2, TR_SUM); }
+static tr_tensor *loss_triplet(tr_tensor *a, tr_tensor *b)
+{
+    return tr_triplet(a, b, tr_neg(b), 2, TR_SUM);
+}
 static tr_tensor *loss_info(tr_tensor *a, tr_tensor *b) { return tr_info_nce(a, b, 0.5, TR_MEAN); }
 static tr_tensor *loss_classes(tr_tensor *a, tr_tensor *b)
 {
@@ -137,7 +150,10 @@ static tr_tensor *norm_batch(tr_tensor *a, tr_tensor *b)
                                     tr_ones(TR_F64, V(4)), 0.1, 1e-2 };
     return tr_batch_norm(a, &s, true);
 }
-static tr_tensor *norm_rms(tr_tensor *a, tr_tensor *b) { return tr_rms_norm(a, tr_select(b, 0, 0), 1e-2); }
+static tr_tensor *norm_rms(tr_tensor *a, tr_tensor *b)
+{
+    return tr_rms_norm(a, tr_select(b, 0, 0), 1e-2);
+}
 static tr_tensor *sample_normal(tr_tensor *a, tr_tensor *b)
 {
     return tr_normal_sample(a, b, &(tr_rng){ .seed = 3 });
@@ -167,18 +183,20 @@ static tr_tensor *apply_two(void *context, tr_tensor *const *inputs)
 START_TEST(second_derivatives)
 {
     tr_tensor *(*const functions[])(tr_tensor *, tr_tensor *) = {
-        loss_bce,      loss_weighted, loss_smooth,   loss_cosine,    loss_triplet,    loss_info,     loss_classes,
-        loss_gaussian, norm_group,    norm_batch,    norm_rms,       sample_normal,   sample_laplace,
-        sample_logistic, sample_gumbel, divergence_logistic,
+        loss_bce,       loss_weighted,   loss_smooth,   loss_cosine,
+        loss_triplet,   loss_info,       loss_classes,  loss_gaussian,
+        norm_group,     norm_batch,      norm_rms,      sample_normal,
+        sample_laplace, sample_logistic, sample_gumbel, divergence_logistic,
     };
     for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++) {
         tr_scope            *scope = tr_scope_push();
-        tr_tensor           *in[2] = { tr_variable(numbers(TR_SHAPE(3, 4), 1)), tr_variable(numbers(TR_SHAPE(3, 4), 2)) };
+        tr_tensor *in[2] = { tr_variable(numbers(TR_SHAPE(3, 4), 1)),
+                             tr_variable(numbers(TR_SHAPE(3, 4), 2)) };
         tr_gradcheck_result  result;
         tr_gradcheck_options options = { .order = 2, .table = stderr };
         tr_tensor *(*function)(tr_tensor *, tr_tensor *) = functions[i];
-        ck_assert_msg(tr_gradcheck(apply_two, &function, in, 2, &options, &result) == TR_OK, "%d: %s", (int)i,
-                      tr_error());
+        ck_assert_msg(tr_gradcheck(apply_two, &function, in, 2, &options, &result) == TR_OK,
+                      "%d: %s", (int)i, tr_error());
         ck_assert_msg(result.passed, "function %d, order %d: error %g", (int)i, result.order,
                       result.worst_error);
         tr_scope_pop(scope);
@@ -197,12 +215,13 @@ START_TEST(kinks_follow_pytorch)
 }
 END_TEST
 
-/* --- Normalisation and dropout -------------------------------------------------------------------------------- */
+/* --- Normalisation and dropout ---------------------------------------------------------------- */
 
 START_TEST(batch_norm_remembers)
 {
     tr_tensor *x = F64(TR_SHAPE(4, 1), 1, 2, 3, 6);
-    const tr_batch_norm_state s = { NULL, NULL, tr_zeros(TR_F64, V(1)), tr_ones(TR_F64, V(1)), 0.1, 1e-5 };
+    const tr_batch_norm_state s = { NULL, NULL, tr_zeros(TR_F64, V(1)), tr_ones(TR_F64, V(1)),
+                                    0.1,  1e-5 };
     tr_tensor *y = tr_batch_norm(x, &s, true);
     near(mean_of(y), 0, 1e-15);
     near(get(s.running_mean, 0), 0.3, 1e-15);
@@ -229,7 +248,7 @@ START_TEST(dropout_keeps_the_mean)
 }
 END_TEST
 
-/* --- Distributions ------------------------------------------------------------------------------------------------ */
+/* --- Distributions ---------------------------------------------------------------------------- */
 
 START_TEST(samples_have_the_right_moments)
 {
@@ -248,7 +267,8 @@ START_TEST(samples_have_the_right_moments)
     const double pi = acos(-1.0), variance = scale * scale * pi * pi / 3;
     near(mean_of(y), 2, noise * sqrt(variance));
     near(variance_of(y), variance, noise * variance * 2);
-    near(mean_of(tr_bernoulli_sample(tr_full(TR_F64, V(COUNT), log(0.2 / 0.8)), &rng)), 0.2, noise * 0.4);
+    near(mean_of(tr_bernoulli_sample(tr_full(TR_F64, V(COUNT), log(0.2 / 0.8)), &rng)), 0.2,
+         noise * 0.4);
 }
 END_TEST
 
@@ -257,7 +277,8 @@ START_TEST(categorical_samples_have_the_right_frequencies)
     enum { COUNT = 60000 };
     tr_rng       rng = tr_rng_seed(12);
     const double p[3] = { 0.5, 0.3, 0.2 };
-    tr_tensor   *logits = tr_variable(tr_expand(tr_log(F64(V(3), p[0], p[1], p[2])), TR_SHAPE(COUNT, 3)));
+    tr_tensor *logits =
+        tr_variable(tr_expand(tr_log(F64(V(3), p[0], p[1], p[2])), TR_SHAPE(COUNT, 3)));
     tr_tensor   *index = tr_categorical_sample(logits, &rng);
     tr_rng       again = rng;
     tr_tensor   *hard = tr_gumbel_softmax(logits, 0.5, true, &rng);
@@ -270,7 +291,8 @@ START_TEST(categorical_samples_have_the_right_frequencies)
         near(mean_of(tr_select(hard, 1, k)), p[k], 6 * 0.5 / sqrt((double)COUNT));
     }
     for (int64_t i = 0; i < tr_numel(hard); i++) ck_assert(get(hard, i) == 0 || get(hard, i) == 1);
-    expect_equal(gradient(tr_square(tr_add_scalar(hard, 0)), hard), tr_scale(hard, 2), "by the sample", 0);
+    expect_equal(gradient(tr_square(tr_add_scalar(hard, 0)), hard), tr_scale(hard, 2),
+                 "by the sample", 0);
     tr_tensor *weight = tr_arange(TR_F64, 3);
     expect_equal(gradient(tr_mul(hard, weight), logits), gradient(tr_mul(soft, weight), logits),
                  "straight through", 0);
@@ -278,12 +300,13 @@ START_TEST(categorical_samples_have_the_right_frequencies)
 END_TEST
 
 /* E_p[ln p - ln q] by a fine midpoint rule, of densities that are operations themselves. */
-static double integrate(tr_tensor *(*density)(tr_tensor *, tr_tensor *, tr_tensor *), const double p[2],
-                        const double q[2])
+static double integrate(tr_tensor *(*density)(tr_tensor *, tr_tensor *, tr_tensor *),
+                        const double p[2], const double q[2])
 {
     enum { COUNT = 200000 };
     const double width = 200;
-    tr_tensor   *x = tr_affine(tr_arange(TR_F64, COUNT), width / COUNT, 0.5 * width / COUNT - width / 2);
+    tr_tensor *x =
+        tr_affine(tr_arange(TR_F64, COUNT), width / COUNT, 0.5 * width / COUNT - width / 2);
     tr_tensor   *log_p = density(x, tr_scalar(TR_F64, p[0]), tr_scalar(TR_F64, p[1]));
     tr_tensor   *log_q = density(x, tr_scalar(TR_F64, q[0]), tr_scalar(TR_F64, q[1]));
     near(mean_of(tr_exp(log_p)) * width, 1, 1e-6);
@@ -304,8 +327,8 @@ START_TEST(divergences_equal_integrals)
         for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
             tr_scope     *scope = tr_scope_push();
             const double *c = cases[i];
-            tr_tensor    *kl = laws[law].divergence(tr_scalar(TR_F64, c[0]), tr_scalar(TR_F64, c[1]),
-                                                    tr_scalar(TR_F64, c[2]), tr_scalar(TR_F64, c[3]));
+            tr_tensor *kl = laws[law].divergence(tr_scalar(TR_F64, c[0]), tr_scalar(TR_F64, c[1]),
+                                                 tr_scalar(TR_F64, c[2]), tr_scalar(TR_F64, c[3]));
             near(tr_item(kl), integrate(laws[law].density, c, c + 2), law == 2 ? 1e-6 : 1e-5);
             tr_scope_pop(scope);
         }
@@ -322,40 +345,51 @@ START_TEST(samples_repeat_and_differ)
 }
 END_TEST
 
-/* --- Errors --------------------------------------------------------------------------------------------------- */
+/* --- Errors ----------------------------------------------------------------------------------- */
 
 START_TEST(errors)
 {
-    tr_tensor *x = tr_zeros(TR_F32, TR_SHAPE(2, 3)), *t = I64(V(2), 0, 3), *v = tr_zeros(TR_F32, V(2));
+    tr_tensor *x = tr_zeros(TR_F32, TR_SHAPE(2, 3)), *t = I64(V(2), 0, 3),
+              *v = tr_zeros(TR_F32, V(2));
     tr_rng     rng = tr_rng_seed(1);
-    expect_error(tr_mse(x, tr_zeros(TR_F32, TR_SHAPE(4, 3)), TR_MEAN),
-                 "sub: shapes do not broadcast: a is f32[2, 3], b is f32[4, 3]; sizes must be equal or 1, "
-                 "counted from the last axis");
+    expect_error(
+        tr_mse(x, tr_zeros(TR_F32, TR_SHAPE(4, 3)), TR_MEAN),
+        "sub: shapes do not broadcast: a is f32[2, 3], b is f32[4, 3]; sizes must be equal or 1, "
+        "counted from the last axis");
     expect_error(tr_huber(x, x, 0, TR_MEAN), "huber: delta is 0, above 0 is needed");
     expect_error(tr_smooth_l1(x, x, -1, TR_MEAN), "smooth_l1: beta is -1, 0 or more is needed");
-    expect_error(tr_cross_entropy(x, t, NULL, TR_MEAN),
-                 "gather: index 3 is not below 3, the size of axis 1: x is f32[2, 3], index is i64[2, 1]");
-    expect_error(tr_cross_entropy(x, v, NULL, TR_MEAN),
-                 "cross_entropy: x is f32[2, 3], t is f32[2]; x [..., C] and t i64 [...] are needed");
+    expect_error(
+        tr_cross_entropy(x, t, NULL, TR_MEAN),
+        "gather: index 3 is not below 3, the size of axis 1: x is f32[2, 3], index is i64[2, 1]");
+    expect_error(
+        tr_cross_entropy(x, v, NULL, TR_MEAN),
+        "cross_entropy: x is f32[2, 3], t is f32[2]; x [..., C] and t i64 [...] are needed");
     expect_error(tr_nll(x, t, &(tr_class_options){ .weight = v }, TR_MEAN),
                  "nll: x is f32[2, 3], weight is f32[2]; one weight per class is needed");
     expect_error(tr_cross_entropy(x, t, &(tr_class_options){ .label_smoothing = 2 }, TR_MEAN),
                  "cross_entropy: label_smoothing is 2, it lies in [0, 1]");
-    expect_error(tr_info_nce(x, x, 0, TR_MEAN), "info_nce: query is f32[2, 3], key is f32[2, 3], temperature is 0; "
-                                                "both [N, D] and above 0 are needed");
+    expect_error(tr_info_nce(x, x, 0, TR_MEAN),
+                 "info_nce: query is f32[2, 3], key is f32[2, 3], temperature is 0; "
+                 "both [N, D] and above 0 are needed");
     expect_error(tr_mse(tr_zeros(TR_F32, V(0)), tr_zeros(TR_F32, V(0)), TR_MEAN),
                  "mean: of no values: x is f32[0]");
-    expect_error(tr_layer_norm(x, v, NULL, 1e-5), "layer_norm: the last sizes differ: x is f32[2, 3], scale is f32[2]");
-    expect_error(tr_group_norm(x, 2, NULL, NULL, 1e-5), "group_norm: 2 groups do not divide 3 channels");
-    expect_error(tr_instance_norm(x, NULL, NULL, 1e-5), "instance_norm: 3 or more axes are needed: x is f32[2, 3]");
+    expect_error(tr_layer_norm(x, v, NULL, 1e-5),
+                 "layer_norm: the last sizes differ: x is f32[2, 3], scale is f32[2]");
+    expect_error(tr_group_norm(x, 2, NULL, NULL, 1e-5),
+                 "group_norm: 2 groups do not divide 3 channels");
+    expect_error(tr_instance_norm(x, NULL, NULL, 1e-5),
+                 "instance_norm: 3 or more axes are needed: x is f32[2, 3]");
     expect_error(tr_rms_norm(x, v, 1e-5),
                  "rms_norm: one value per channel is needed: x is f32[2, 3], scale is f32[2]");
-    const tr_batch_norm_state s = { NULL, NULL, tr_zeros(TR_F32, V(3)), tr_ones(TR_F32, V(3)), 0.1, 1e-5 };
+    const tr_batch_norm_state s = { NULL, NULL, tr_zeros(TR_F32, V(3)), tr_ones(TR_F32, V(3)),
+                                    0.1,  1e-5 };
     expect_error(tr_batch_norm(tr_narrow(x, 0, 0, 1), &s, true),
                  "batch_norm: training needs more than one value per channel: x is f32[1, 3]");
     expect_error(tr_dropout(x, 1.5, &rng), "dropout: the rate is 1.5, it lies in [0, 1]");
-    expect_error(tr_gumbel_softmax(x, 0, false, &rng), "gumbel_softmax: temperature is 0, above 0 is needed");
-    ck_assert(isnan(tr_item(tr_nll(x, I64(V(2), 1, 1), &(tr_class_options){ .ignore = true, .ignore_index = 1 }, TR_MEAN))));
+    expect_error(tr_gumbel_softmax(x, 0, false, &rng),
+                 "gumbel_softmax: temperature is 0, above 0 is needed");
+    ck_assert(isnan(tr_item(tr_nll(
+        x, I64(V(2), 1, 1), &(tr_class_options){ .ignore = true, .ignore_index = 1 }, TR_MEAN))));
 }
 END_TEST
 

@@ -1,9 +1,10 @@
-/* test_ops_images.c: convolutions, pooling, resizing and patches: against PyTorch (golden/images.txt),
- * the identities that tie each family together, kinks and ties, derivatives of order 3, and every error
- * message. The kernels themselves are tested against loops in test_conv.c, test_pool.c, test_resize.c. */
+/* test_ops_images.c: convolutions, pooling, resizing and patches: against PyTorch
+ * (golden/images.txt), the identities that tie each family together, kinks and ties, derivatives of
+ * order 3, and every error message. The kernels themselves are tested against loops in test_conv.c,
+ * test_pool.c, test_resize.c. */
 #include "tests/golden.h"
 
-/* --- PyTorch ------------------------------------------------------------------------------------ */
+/* --- PyTorch ---------------------------------------------------------------------------------- */
 
 static tr_conv_options conv_options(const int64_t *p)
 {
@@ -85,8 +86,9 @@ static const tr_pool_options by_2 = { .window = { 2, 2 } };
 
 static tr_tensor *run_max_unpool2d(const golden_case *g, tr_tensor **in)
 {
-    return tr_max_unpool2d(tr_square(tr_max_pool2d(in[0], &by_2)), tr_max_pool2d_index(in[0], &by_2),
-                           g->shape[0].dim[1], g->shape[0].dim[2]);
+    return tr_max_unpool2d(tr_square(tr_max_pool2d(in[0], &by_2)),
+                           tr_max_pool2d_index(in[0], &by_2), g->shape[0].dim[1],
+                           g->shape[0].dim[2]);
 }
 
 static tr_tensor *run_adaptive(const golden_case *g, tr_tensor **in)
@@ -163,15 +165,15 @@ START_TEST(equal_to_pytorch)
 }
 END_TEST
 
-/* --- Identities ------------------------------------------------------------------------------------ */
+/* --- Identities ------------------------------------------------------------------------------- */
 
 static tr_tensor *integers(tr_shape shape)
 {
     return draw_plain(TR_F64, shape);
 }
 
-/* <conv2d(x, w), g> = <x, conv2d_dx(g, w)> = <w, conv2d_dw(x, g)>, exactly on integers; and the product of
- * patches with w is conv2d. */
+/* <conv2d(x, w), g> = <x, conv2d_dx(g, w)> = <w, conv2d_dw(x, g)>, exactly on integers; and the
+ * product of patches with w is conv2d. */
 START_TEST(convolutions_are_one_trilinear_form)
 {
     for (int number = 0; number < 200; number++) {
@@ -184,11 +186,13 @@ START_TEST(convolutions_are_one_trilinear_form)
             memset(o.pad, 0, sizeof o.pad);
             o.padding = TR_PAD_SAME;
         }
-        const int64_t kh = draw_between(1, 3), kw = draw_between(1, 3), c = draw_between(1, 3) * o.groups;
-        const int64_t h = draw_between(5, 8), wide = draw_between(5, 8), k = draw_between(1, 3) * o.groups;
-        tr_tensor    *x = integers(TR_SHAPE(draw_between(1, 2), h, wide, c));
-        tr_tensor    *w = integers(TR_SHAPE(kh, kw, c / o.groups, k));
-        tr_tensor    *y = tr_conv2d(x, w, NULL, &o);
+        const int64_t kh = draw_between(1, 3), kw = draw_between(1, 3),
+                      c = draw_between(1, 3) * o.groups;
+        const int64_t h = draw_between(5, 8), wide = draw_between(5, 8),
+                      k = draw_between(1, 3) * o.groups;
+        tr_tensor *x = integers(TR_SHAPE(draw_between(1, 2), h, wide, c));
+        tr_tensor *w = integers(TR_SHAPE(kh, kw, c / o.groups, k));
+        tr_tensor *y = tr_conv2d(x, w, NULL, &o);
         ck_assert_msg(y != NULL, "%s", tr_error());
         tr_tensor *g = integers(tr_shape_of(y));
         tr_tensor *dx = tr_conv2d_dx(g, w, h, wide, &o), *dw = tr_conv2d_dw(x, g, kh, kw, &o);
@@ -197,7 +201,8 @@ START_TEST(convolutions_are_one_trilinear_form)
         ck_assert(dot(y, g) == dot(dw, w));
         tr_tensor *columns = tr_im2col(x, kh, kw, &o);
         if (o.groups == 1)
-            expect_equal(tr_matmul(columns, tr_reshape(w, TR_SHAPE(kh * kw * c, k))), y, "im2col", number);
+            expect_equal(tr_matmul(columns, tr_reshape(w, TR_SHAPE(kh * kw * c, k))), y, "im2col",
+                         number);
         tr_tensor *patches = integers(tr_shape_of(columns));
         ck_assert(dot(columns, patches) == dot(x, tr_col2im(patches, h, wide, kh, kw, &o)));
         tr_scope_pop(scope);
@@ -205,15 +210,17 @@ START_TEST(convolutions_are_one_trilinear_form)
 }
 END_TEST
 
-/* Keras: 'same' makes H stride of H, and is the adjoint of the convolution that makes H of H stride. */
+/* Keras: 'same' makes H stride of H, and is the adjoint of the convolution that makes H of H
+ * stride. */
 START_TEST(transposed_same_is_the_adjoint_of_same)
 {
     for (int64_t stride = 1; stride <= 3; stride++) {
         for (int64_t kernel = 1; kernel <= 5; kernel++) {
             tr_scope             *scope = tr_scope_push();
             const tr_conv_options o = { .stride = { stride, stride }, .padding = TR_PAD_SAME };
-            tr_tensor            *x = integers(TR_SHAPE(2, 3, 4, 2)), *w = integers(TR_SHAPE(kernel, kernel, 3, 2));
-            tr_tensor            *y = tr_conv2d_transpose(x, w, NULL, &o);
+            tr_tensor            *x = integers(TR_SHAPE(2, 3, 4, 2)),
+                      *w = integers(TR_SHAPE(kernel, kernel, 3, 2));
+            tr_tensor *y = tr_conv2d_transpose(x, w, NULL, &o);
             ck_assert_msg(y != NULL, "%s", tr_error());
             ck_assert_int_eq(y->shape[1], 3 * stride);
             ck_assert_int_eq(y->shape[2], 4 * stride);
@@ -231,14 +238,17 @@ START_TEST(all_activations_apply_to_convolutions)
     tr_scope  *scope = tr_scope_push();
     tr_tensor *x = integers(TR_SHAPE(1, 4, 4, 2));
     tr_tensor *w = tr_scale(integers(TR_SHAPE(3, 3, 2, 2)), 0.1), *b = integers(TR_SHAPE(2));
-    for (tr_activation act = TR_IDENTITY; tr_activation_name(act) != NULL; act = (tr_activation)(act + 1)) {
+    for (tr_activation act = TR_IDENTITY; tr_activation_name(act) != NULL;
+         act = (tr_activation)(act + 1)) {
         const tr_conv_options o = { .act = act }, plain = { 0 };
         tr_tensor *y = tr_conv2d(x, w, b, &o), *z = tr_activate(tr_conv2d(x, w, b, &plain), act);
         tr_tensor *u = tr_conv2d_transpose(x, w, b, &o);
         tr_tensor *v = tr_activate(tr_conv2d_transpose(x, w, b, &plain), act);
         ck_assert_msg(y != NULL && u != NULL, "%s", tr_error());
-        for (int64_t i = 0; i < tr_numel(y); i++) ck_assert_double_eq_tol(get(y, i), get(z, i), 1e-15);
-        for (int64_t i = 0; i < tr_numel(u); i++) ck_assert_double_eq_tol(get(u, i), get(v, i), 1e-15);
+        for (int64_t i = 0; i < tr_numel(y); i++)
+            ck_assert_double_eq_tol(get(y, i), get(z, i), 1e-15);
+        for (int64_t i = 0; i < tr_numel(u); i++)
+            ck_assert_double_eq_tol(get(u, i), get(v, i), 1e-15);
     }
     tr_scope_pop(scope);
 }
@@ -248,7 +258,9 @@ END_TEST
 START_TEST(pooling_and_its_adjoint_agree)
 {
     tr_scope             *scope = tr_scope_push();
-    const tr_pool_options o = { .window = { 2, 2 }, .stride = { 1, 2 }, .pad = { { 1, 0 }, { 0, 1 } } };
+    const tr_pool_options o = { .window = { 2, 2 },
+                                .stride = { 1, 2 },
+                                .pad = { { 1, 0 }, { 0, 1 } } };
     tr_tensor            *x = integers(TR_SHAPE(2, 5, 5, 3)), *gx;
     tr_tensor            *v = tr_variable(x);
     for (int largest = 0; largest < 2; largest++) {
@@ -276,17 +288,18 @@ START_TEST(the_first_of_equals_gets_the_gradient)
 
     tr_tensor *z = tr_variable(tr_ones(TR_F32, TR_SHAPE(1, 2, 2, 1)));
     ck_assert_int_eq(tr_backward(tr_sum(tr_global_max_pool2d(z), TR_ALL_AXES, false)), TR_OK);
-    for (int i = 0; i < 4; i++) ck_assert_float_eq(((float *)z->grad->data)[i], i == 0 ? 1.0f : 0.0f);
+    for (int i = 0; i < 4; i++)
+        ck_assert_float_eq(((float *)z->grad->data)[i], i == 0 ? 1.0f : 0.0f);
     tr_scope_pop(scope);
 }
 END_TEST
 
 START_TEST(unpooled_values_at_one_place_add_up)
 {
-    tr_scope  *scope = tr_scope_push();
-    tr_tensor *x = tr_from(TR_F32, TR_SHAPE(1, 1, 3, 1), (float[]){ 1, 2, 4 });
-    tr_tensor *index = tr_from(TR_I64, TR_SHAPE(1, 1, 3, 1), (int64_t[]){ 3, 0, 3 });
-    tr_tensor *y = tr_max_unpool2d(x, index, 2, 2);
+    tr_scope   *scope = tr_scope_push();
+    tr_tensor  *x = tr_from(TR_F32, TR_SHAPE(1, 1, 3, 1), (float[]){ 1, 2, 4 });
+    tr_tensor  *index = tr_from(TR_I64, TR_SHAPE(1, 1, 3, 1), (int64_t[]){ 3, 0, 3 });
+    tr_tensor  *y = tr_max_unpool2d(x, index, 2, 2);
     const float expected[4] = { 2, 0, 0, 5 };
     for (int i = 0; i < 4; i++) ck_assert_float_eq(((float *)y->data)[i], expected[i]);
     tr_scope_pop(scope);
@@ -296,8 +309,9 @@ END_TEST
 START_TEST(same_padding_of_averages_is_not_counted)
 {
     tr_scope  *scope = tr_scope_push();
-    tr_tensor *y = tr_avg_pool2d(tr_ones(TR_F64, TR_SHAPE(1, 5, 4, 1)),
-                                 &(tr_pool_options){ .window = { 3, 3 }, .stride = { 2, 1 }, .padding = TR_PAD_SAME });
+    tr_tensor *y = tr_avg_pool2d(
+        tr_ones(TR_F64, TR_SHAPE(1, 5, 4, 1)),
+        &(tr_pool_options){ .window = { 3, 3 }, .stride = { 2, 1 }, .padding = TR_PAD_SAME });
     ck_assert_int_eq(y->shape[1], 3);
     ck_assert_int_eq(y->shape[2], 4);
     for (int64_t i = 0; i < tr_numel(y); i++) ck_assert_double_eq(get(y, i), 1);
@@ -325,7 +339,7 @@ START_TEST(third_derivatives)
 }
 END_TEST
 
-/* --- Errors ------------------------------------------------------------------------------------------- */
+/* --- Errors ----------------------------------------------------------------------------------- */
 
 static tr_tensor *zeros4(int64_t a, int64_t b, int64_t c, int64_t d)
 {
@@ -335,26 +349,31 @@ static tr_tensor *zeros4(int64_t a, int64_t b, int64_t c, int64_t d)
 START_TEST(convolution_errors)
 {
     tr_scope  *scope = tr_scope_push();
-    tr_tensor *x = zeros4(2, 5, 4, 3), *w = zeros4(3, 3, 3, 2), *flat = tr_zeros(TR_F32, TR_SHAPE(2, 3));
-    expect_error(tr_conv2d(flat, w, NULL, NULL),
-                 "conv2d: four axes each are needed: x is f32[2, 3], w is f32[3, 3, 3, 2]; images are "
-                 "[N, H, W, C], kernels [KH, KW, C / groups, K]");
+    tr_tensor *x = zeros4(2, 5, 4, 3), *w = zeros4(3, 3, 3, 2),
+              *flat = tr_zeros(TR_F32, TR_SHAPE(2, 3));
+    expect_error(
+        tr_conv2d(flat, w, NULL, NULL),
+        "conv2d: four axes each are needed: x is f32[2, 3], w is f32[3, 3, 3, 2]; images are "
+        "[N, H, W, C], kernels [KH, KW, C / groups, K]");
     expect_error(tr_conv2d(x, zeros4(3, 3, 4, 2), NULL, NULL),
                  "conv2d: channels differ: x is f32[2, 5, 4, 3], w is f32[3, 3, 4, 2]; kernels are "
                  "[KH, KW, C / groups, K]");
-    expect_error(tr_conv2d(x, w, NULL, &(tr_conv_options){ .groups = 2 }),
-                 "conv2d: groups do not divide the channels: x is f32[2, 5, 4, 3], w is f32[3, 3, 3, 2]");
+    expect_error(
+        tr_conv2d(x, w, NULL, &(tr_conv_options){ .groups = 2 }),
+        "conv2d: groups do not divide the channels: x is f32[2, 5, 4, 3], w is f32[3, 3, 3, 2]");
     expect_error(tr_conv2d(x, zeros4(3, 5, 3, 2), NULL, NULL),
                  "conv2d: the kernel is larger than the padded image: x is f32[2, 5, 4, 3], w is "
                  "f32[3, 5, 3, 2]");
     expect_error(tr_conv2d(x, zeros4(0, 3, 3, 2), NULL, NULL),
                  "conv2d: the kernel is empty: x is f32[2, 5, 4, 3], w is f32[0, 3, 3, 2]");
-    expect_error(tr_conv2d(x, w, tr_zeros(TR_F32, TR_SHAPE(3)), NULL),
-                 "conv2d: the bias needs one value per channel of the result: x is f32[2, 5, 4, 3], w is "
-                 "f32[3, 3, 3, 2], bias is f32[3]");
-    expect_error(tr_conv2d(x, tr_zeros(TR_F64, TR_SHAPE(3, 3, 3, 2)), NULL, NULL),
-                 "conv2d: dtypes differ: x is f32[2, 5, 4, 3], w is f64[3, 3, 3, 2]; convert one with "
-                 "tr_cast");
+    expect_error(
+        tr_conv2d(x, w, tr_zeros(TR_F32, TR_SHAPE(3)), NULL),
+        "conv2d: the bias needs one value per channel of the result: x is f32[2, 5, 4, 3], w is "
+        "f32[3, 3, 3, 2], bias is f32[3]");
+    expect_error(
+        tr_conv2d(x, tr_zeros(TR_F64, TR_SHAPE(3, 3, 3, 2)), NULL, NULL),
+        "conv2d: dtypes differ: x is f32[2, 5, 4, 3], w is f64[3, 3, 3, 2]; convert one with "
+        "tr_cast");
     expect_error(tr_conv2d(NULL, w, NULL, NULL), "conv2d: x is NULL");
     expect_error(tr_conv2d(x, w, NULL, &(tr_conv_options){ .stride = { 1, -1 } }),
                  "conv2d: stride is -1, not in 1 .. 2147483647");
@@ -362,18 +381,23 @@ START_TEST(convolution_errors)
                  "conv2d: pad is -1, not in 0 .. 2147483647");
     expect_error(tr_conv2d(x, w, NULL, &(tr_conv_options){ .dilation = { 1LL << 40, 1 } }),
                  "conv2d: dilation is 1099511627776, not in 1 .. 2147483647");
-    expect_error(tr_conv2d(x, w, NULL, &(tr_conv_options){ .padding = TR_PAD_SAME, .pad = { { 1, 1 } } }),
-                 "conv2d: TR_PAD_SAME computes the padding; leave pad at 0");
-    expect_error(tr_conv2d_dx(zeros4(2, 3, 3, 2), w, 5, 4, NULL),
-                 "conv2d_dx: such a convolution gives [2, 3, 2, 2], which is not the shape of g: g is "
-                 "f32[2, 3, 3, 2], w is f32[3, 3, 3, 2]");
-    expect_error(tr_conv2d_dw(x, zeros4(2, 3, 3, 2), 3, 3, NULL),
-                 "conv2d_dw: such a convolution gives [2, 3, 2, 2], which is not the shape of g: x is "
-                 "f32[2, 5, 4, 3], g is f32[2, 3, 3, 2]");
-    expect_error(tr_conv2d_dw(x, zeros4(2, 3, 3, 2), 0, 3, NULL), "conv2d_dw: kh is 0, not in 1 .. 2147483647");
-    expect_error(tr_conv1d(x, w, NULL, NULL),
-                 "conv1d: three axes each are needed: x is f32[2, 5, 4, 3], w is f32[3, 3, 3, 2]; signals "
-                 "are [N, L, C], kernels [KW, C / groups, K]");
+    expect_error(
+        tr_conv2d(x, w, NULL, &(tr_conv_options){ .padding = TR_PAD_SAME, .pad = { { 1, 1 } } }),
+        "conv2d: TR_PAD_SAME computes the padding; leave pad at 0");
+    expect_error(
+        tr_conv2d_dx(zeros4(2, 3, 3, 2), w, 5, 4, NULL),
+        "conv2d_dx: such a convolution gives [2, 3, 2, 2], which is not the shape of g: g is "
+        "f32[2, 3, 3, 2], w is f32[3, 3, 3, 2]");
+    expect_error(
+        tr_conv2d_dw(x, zeros4(2, 3, 3, 2), 3, 3, NULL),
+        "conv2d_dw: such a convolution gives [2, 3, 2, 2], which is not the shape of g: x is "
+        "f32[2, 5, 4, 3], g is f32[2, 3, 3, 2]");
+    expect_error(tr_conv2d_dw(x, zeros4(2, 3, 3, 2), 0, 3, NULL),
+                 "conv2d_dw: kh is 0, not in 1 .. 2147483647");
+    expect_error(
+        tr_conv1d(x, w, NULL, NULL),
+        "conv1d: three axes each are needed: x is f32[2, 5, 4, 3], w is f32[3, 3, 3, 2]; signals "
+        "are [N, L, C], kernels [KW, C / groups, K]");
     tr_scope_pop(scope);
 }
 END_TEST
@@ -382,14 +406,16 @@ START_TEST(transposed_convolution_errors)
 {
     tr_scope  *scope = tr_scope_push();
     tr_tensor *x = zeros4(1, 2, 2, 3), *w = zeros4(2, 2, 4, 3);
-    expect_error(tr_conv2d_transpose(x, zeros4(2, 2, 3, 4), NULL, NULL),
-                 "conv2d_transpose: channels differ: x is f32[1, 2, 2, 3], w is f32[2, 2, 3, 4]; kernels of "
-                 "a transposed convolution are [KH, KW, out / groups, in]");
+    expect_error(
+        tr_conv2d_transpose(x, zeros4(2, 2, 3, 4), NULL, NULL),
+        "conv2d_transpose: channels differ: x is f32[1, 2, 2, 3], w is f32[2, 2, 3, 4]; kernels of "
+        "a transposed convolution are [KH, KW, out / groups, in]");
     expect_error(tr_conv2d_transpose(x, w, NULL, &(tr_conv_options){ .output_padding = { 1, 0 } }),
                  "conv2d_transpose: output_padding is 1, not in 0 .. 0 (below the stride)");
-    expect_error(tr_conv2d_transpose(x, w, NULL, &(tr_conv_options){ .pad = { { 2, 2 }, { 0, 0 } } }),
-                 "conv2d_transpose: the result would have no pixels: x is f32[1, 2, 2, 3], w is "
-                 "f32[2, 2, 4, 3]");
+    expect_error(
+        tr_conv2d_transpose(x, w, NULL, &(tr_conv_options){ .pad = { { 2, 2 }, { 0, 0 } } }),
+        "conv2d_transpose: the result would have no pixels: x is f32[1, 2, 2, 3], w is "
+        "f32[2, 2, 4, 3]");
     expect_error(tr_conv2d_transpose(x, w, tr_zeros(TR_F32, TR_SHAPE(3)), NULL),
                  "conv2d_transpose: the bias needs one value per channel of the result: x is "
                  "f32[1, 2, 2, 3], w is f32[2, 2, 4, 3], bias is f32[3]");
@@ -409,21 +435,29 @@ START_TEST(pooling_errors)
                  "max_pool2d: four axes are needed: x is f32[2, 3]; pictures are [N, H, W, C]");
     expect_error(tr_avg_pool2d(x, &(tr_pool_options){ .window = { 5, 1 } }),
                  "avg_pool2d: the window is larger than the padded picture: x is f32[1, 4, 4, 2]");
-    expect_error(tr_max_pool2d(x, &(tr_pool_options){ .window = { 2, 2 }, .pad = { { 2, 0 }, { 0, 0 } } }),
-                 "max_pool2d: a window lies in the padding only: x is f32[1, 4, 4, 2]; pad less than the "
-                 "window's size");
-    expect_error(tr_max_unpool2d(x, index, 4, 4),
-                 "max_unpool2d: position 16 is not in a picture of 16 pixels: x is f32[1, 4, 4, 2], index "
-                 "is i64[1, 4, 4, 2]");
-    expect_error(tr_max_unpool2d(x, x, 4, 4),
-                 "max_unpool2d: values are f32 or f64, positions i64: x is f32[1, 4, 4, 2], index is "
-                 "f32[1, 4, 4, 2]; convert with tr_cast");
+    expect_error(
+        tr_max_pool2d(x, &(tr_pool_options){ .window = { 2, 2 }, .pad = { { 2, 0 }, { 0, 0 } } }),
+        "max_pool2d: a window lies in the padding only: x is f32[1, 4, 4, 2]; pad less than the "
+        "window's size");
+    expect_error(
+        tr_max_unpool2d(x, index, 4, 4),
+        "max_unpool2d: position 16 is not in a picture of 16 pixels: x is f32[1, 4, 4, 2], index "
+        "is i64[1, 4, 4, 2]");
+    expect_error(
+        tr_max_unpool2d(x, x, 4, 4),
+        "max_unpool2d: values are f32 or f64, positions i64: x is f32[1, 4, 4, 2], index is "
+        "f32[1, 4, 4, 2]; convert with tr_cast");
     expect_error(tr_pool_gather(zeros4(1, 5, 4, 3), index),
                  "pool_gather: pictures or channels differ: x is f32[1, 5, 4, 3], index is "
                  "i64[1, 4, 4, 2]; positions are [N, OH, OW, C]");
-    expect_error(tr_global_avg_pool2d(zeros4(1, 0, 4, 2)),
-                 "global_avg_pool2d: pictures [N, H, W, C] with pixels are needed: x is f32[1, 0, 4, 2]");
-    expect_error(tr_adaptive_avg_pool2d(x, 0, 1), "adaptive_avg_pool2d: height is 0, not in 1 .. 2147483647");
+    expect_error(
+        tr_global_avg_pool2d(zeros4(1, 0, 4, 2)),
+        "global_avg_pool2d: pictures [N, H, W, C] with pixels are needed: x is f32[1, 0, 4, 2]");
+    expect_error(
+        tr_max_pool2d(tr_expand(zeros4(1, 1, 1, 1), TR_SHAPE(1, 1 << 16, 1 << 16, 1)), &by_2),
+        "max_pool2d: a picture has more than 2^31 - 1 pixels: x is f32[1, 65536, 65536, 1]");
+    expect_error(tr_adaptive_avg_pool2d(x, 0, 1),
+                 "adaptive_avg_pool2d: height is 0, not in 1 .. 2147483647");
     tr_scope_pop(scope);
 }
 END_TEST
@@ -432,14 +466,19 @@ START_TEST(resizing_errors)
 {
     tr_scope  *scope = tr_scope_push();
     tr_tensor *x = zeros4(1, 4, 3, 2), *flat = tr_zeros(TR_F32, TR_SHAPE(2, 3));
-    expect_error(tr_upsample_nearest(x, 0, 2), "upsample_nearest: height is 0, not in 1 .. 2147483647");
-    expect_error(tr_upsample_bilinear(flat, 2, 2, false),
-                 "upsample_bilinear: four axes are needed: x is f32[2, 3]; pictures are [N, H, W, C]");
+    expect_error(tr_upsample_nearest(x, 0, 2),
+                 "upsample_nearest: height is 0, not in 1 .. 2147483647");
+    expect_error(
+        tr_upsample_bilinear(flat, 2, 2, false),
+        "upsample_bilinear: four axes are needed: x is f32[2, 3]; pictures are [N, H, W, C]");
     expect_error(tr_upsample_nearest(zeros4(1, 0, 3, 2), 2, 2),
                  "upsample_nearest: the picture has no pixels: x is f32[1, 0, 3, 2]");
-    expect_error(tr_pixel_shuffle(x, 2), "pixel_shuffle: r r does not divide the channels: x is f32[1, 4, 3, 2]");
+    expect_error(tr_pixel_shuffle(x, 2),
+                 "pixel_shuffle: r r does not divide the channels: x is f32[1, 4, 3, 2]");
     expect_error(tr_pixel_unshuffle(x, 2),
                  "pixel_unshuffle: r does not divide height and width: x is f32[1, 4, 3, 2]");
+    expect_error(tr_pixel_unshuffle(zeros4(1, 0, 0, 50), 1 << 30),
+                 "pixel_unshuffle: r is too large: x is f32[1, 0, 0, 50]");
     expect_error(tr_im2col(x, 5, 1, NULL),
                  "im2col: the window is larger than the padded picture: x is f32[1, 4, 3, 2]");
     expect_error(tr_col2im(x, 4, 3, 1, 3, NULL),

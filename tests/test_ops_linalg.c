@@ -1,8 +1,9 @@
 /* test_ops_linalg.c: dense algebra and einsum: against PyTorch (golden/linalg.txt), what the
- * factorisations promise on random and on awkward matrices, derivatives of order 3, error messages. */
+ * factorisations promise on random and on awkward matrices, derivatives of order 3, error messages.
+ */
 #include "tests/golden.h"
 
-/* --- PyTorch ------------------------------------------------------------------------------------ */
+/* --- PyTorch ---------------------------------------------------------------------------------- */
 
 /* x + 2 I and x x^T + I: what the generator of the golden data feeds to its functions. */
 static tr_tensor *conditioned(tr_tensor *x)
@@ -65,20 +66,16 @@ static tr_tensor *run_einsum(const golden_case *g, tr_tensor **in)
 START_TEST(equal_to_pytorch)
 {
     static const golden_op ops[] = {
-        { "cholesky", run_cholesky },
-        { "inverse", run_inverse },
-        { "logdet", run_logdet },
-        { "solve_triangular", run_solve_triangular },
-        { "eigenvalues", run_eigenvalues },
-        { "outer", run_outer },
-        { "bilinear", run_bilinear },
-        { "einsum", run_einsum },
+        { "cholesky", run_cholesky },       { "inverse", run_inverse },
+        { "logdet", run_logdet },           { "solve_triangular", run_solve_triangular },
+        { "eigenvalues", run_eigenvalues }, { "outer", run_outer },
+        { "bilinear", run_bilinear },       { "einsum", run_einsum },
     };
     ck_assert_int_gt(golden_replay("linalg.txt", ops, sizeof ops / sizeof ops[0]), 240);
 }
 END_TEST
 
-/* --- What the factorisations promise ------------------------------------------------------------ */
+/* --- What the factorisations promise ---------------------------------------------------------- */
 
 static double largest_difference(tr_tensor *a, tr_tensor *b)
 {
@@ -98,9 +95,10 @@ static void expect_eigenvectors(tr_tensor *a, double scale)
     tr_tensor    *values, *vectors;
     const int64_t n = tr_dim(a, -1);
     ck_assert_msg(tr_eigh(a, &values, &vectors) == TR_OK, "%s", tr_error());
-    tr_tensor *vt = tr_transpose(vectors, 0, 1);
+    tr_tensor   *vt = tr_transpose(vectors, 0, 1);
     const double limit = 1e-14 * (double)(n + 1);
-    ck_assert_double_le(largest_difference(tr_matmul(tr_mul(vectors, values), vt), a), limit * scale);
+    ck_assert_double_le(largest_difference(tr_matmul(tr_mul(vectors, values), vt), a),
+                        limit * scale);
     ck_assert_double_le(largest_difference(tr_matmul(vt, vectors), tr_eye(TR_F64, n)), limit);
     for (int64_t i = 0; i < n; i++) {
         double largest = 0;
@@ -118,8 +116,9 @@ START_TEST(eigenvectors_rebuild_the_matrix)
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         tr_scope     *scope = tr_scope_push();
         const int64_t n = sizes[i];
-        tr_tensor    *x = tr_normal(TR_F64, TR_SHAPE(n, n), &rng), *symmetric = tr_add(x, tr_transpose(x, 0, 1));
-        tr_tensor    *thin = tr_normal(TR_F64, TR_SHAPE(n, 1), &rng);
+        tr_tensor    *x = tr_normal(TR_F64, TR_SHAPE(n, n), &rng),
+                  *symmetric = tr_add(x, tr_transpose(x, 0, 1));
+        tr_tensor *thin = tr_normal(TR_F64, TR_SHAPE(n, 1), &rng);
         expect_eigenvectors(symmetric, 4 * (double)n);
         expect_eigenvectors(tr_matmul(thin, tr_transpose(thin, 0, 1)), (double)n); /* n - 1 zeros */
         expect_eigenvectors(tr_zeros(TR_F64, TR_SHAPE(n, n)), 1);
@@ -137,7 +136,8 @@ START_TEST(factors_multiply_back)
     tr_rng rng = tr_rng_seed(6);
     for (int64_t n = 0; n <= 40; n += n < 5 ? 1 : 7) {
         tr_scope  *scope = tr_scope_push();
-        tr_tensor *x = tr_normal(TR_F64, TR_SHAPE(2, n, n), &rng), *a = definite(x), *l = tr_cholesky(a);
+        tr_tensor *x = tr_normal(TR_F64, TR_SHAPE(2, n, n), &rng), *a = definite(x),
+                  *l = tr_cholesky(a);
         tr_tensor *one = tr_expand(tr_eye(TR_F64, n), TR_SHAPE(2, n, n));
         ck_assert_msg(l != NULL, "%s", tr_error());
         ck_assert_double_le(largest_difference(tr_matmul(l, tr_transpose(l, 1, 2)), a), 1e-12);
@@ -156,7 +156,8 @@ START_TEST(determinants_that_have_no_logarithm)
     tr_scope    *scope = tr_scope_push();
     const double singular[] = { 1, 2, 2, 4 }, negative[] = { 0, 2, 3, 0 };
     ck_assert(isinf(tr_item(tr_logdet(tr_from(TR_F64, TR_SHAPE(2, 2), singular)))));
-    ck_assert_double_eq_tol(tr_item(tr_logdet(tr_from(TR_F64, TR_SHAPE(2, 2), negative))), log(6.0), 1e-15);
+    ck_assert_double_eq_tol(tr_item(tr_logdet(tr_from(TR_F64, TR_SHAPE(2, 2), negative))), log(6.0),
+                            1e-15);
     ck_assert(isnan(tr_item(tr_logdet(tr_full(TR_F64, TR_SHAPE(2, 2), (double)NAN)))));
     ck_assert_double_eq(tr_item(tr_logdet(tr_zeros(TR_F64, TR_SHAPE(0, 0)))), 0);
     tr_scope_pop(scope);
@@ -192,22 +193,26 @@ START_TEST(third_derivatives)
 }
 END_TEST
 
-/* --- Errors ----------------------------------------------------------------------------------------- */
+/* --- Errors ----------------------------------------------------------------------------------- */
 
 START_TEST(factorisation_errors)
 {
     tr_scope  *scope = tr_scope_push();
-    tr_tensor *wide = tr_zeros(TR_F32, TR_SHAPE(2, 3)), *zero = tr_zeros(TR_F32, TR_SHAPE(2, 2)), *v, *w;
+    tr_tensor *wide = tr_zeros(TR_F32, TR_SHAPE(2, 3)), *zero = tr_zeros(TR_F32, TR_SHAPE(2, 2)),
+              *v, *w;
     tr_tensor *stack = tr_expand(tr_scale(tr_eye(TR_F32, 2), -1), TR_SHAPE(3, 2, 2));
     expect_error(tr_cholesky(wide), "cholesky: a square matrix is needed: a is f32[2, 3]");
-    expect_error(tr_cholesky(zero), "cholesky: the matrix is not positive definite: a is f32[2, 2]");
+    expect_error(tr_cholesky(zero),
+                 "cholesky: the matrix is not positive definite: a is f32[2, 2]");
     expect_error(tr_cholesky(stack),
                  "cholesky: matrix 0 of the stack is not positive definite: a is f32[3, 2, 2]");
     expect_error(tr_inverse(zero), "inverse: the matrix is singular: a is f32[2, 2]");
-    expect_error(tr_logdet(tr_zeros(TR_F32, TR_SHAPE(3))), "logdet: a square matrix is needed: a is f32[3]");
-    expect_error(tr_solve_triangular(zero, tr_zeros(TR_F32, TR_SHAPE(3, 2)), true),
-                 "solve_triangular: b needs a's rows and leading axes: a is f32[2, 2], b is f32[3, 2]; b is "
-                 "[..., n, m]");
+    expect_error(tr_logdet(tr_zeros(TR_F32, TR_SHAPE(3))),
+                 "logdet: a square matrix is needed: a is f32[3]");
+    expect_error(
+        tr_solve_triangular(zero, tr_zeros(TR_F32, TR_SHAPE(3, 2)), true),
+        "solve_triangular: b needs a's rows and leading axes: a is f32[2, 2], b is f32[3, 2]; b is "
+        "[..., n, m]");
     ck_assert_int_eq(tr_eigh(wide, &v, &w), TR_ERR_SHAPE);
     expect_error(v, "eigh: a square matrix is needed: a is f32[2, 3]");
     ck_assert_int_eq(tr_eigh(tr_full(TR_F32, TR_SHAPE(2, 2), (double)NAN), &v, &w), TR_ERR_VALUE);
@@ -223,20 +228,25 @@ START_TEST(product_errors)
     tr_scope  *scope = tr_scope_push();
     tr_tensor *a = tr_zeros(TR_F32, TR_SHAPE(2, 3)), *b = tr_zeros(TR_F32, TR_SHAPE(3, 4));
     expect_error(tr_outer(a, b), "outer: two vectors are needed: a is f32[2, 3], b is f32[3, 4]");
-    expect_error(tr_bilinear(a, a, b, NULL),
-                 "bilinear: shapes do not fit: x1 is f32[2, 3], x2 is f32[2, 3], w is f32[3, 4]; x1 is "
-                 "[..., I], x2 [..., J], w [I, J, K]");
+    expect_error(
+        tr_bilinear(a, a, b, NULL),
+        "bilinear: shapes do not fit: x1 is f32[2, 3], x2 is f32[2, 3], w is f32[3, 4]; x1 is "
+        "[..., I], x2 [..., J], w [I, J, K]");
     expect_error(tr_einsum("ij,jk,kl", a, b), "einsum: \"ij,jk,kl\": more operands than tensors");
     expect_error(tr_einsum("ij", a, b), "einsum: \"ij\": fewer operands than tensors");
     expect_error(tr_einsum("ij->i", a, b), "einsum: \"ij->i\": fewer operands than tensors");
-    expect_error(tr_einsum("i...,jk", a, b),
-                 "einsum: \"i...,jk\": axes are letters, operands are parted by ',', the result by '->'");
-    expect_error(tr_einsum("ii,jk", a, b),
-                 "einsum: \"ii,jk\": a letter occurs twice in one operand; take the diagonal first");
-    expect_error(tr_einsum("ij,jk->im", a, b), "einsum: \"ij,jk->im\": a letter of the result is in no operand");
+    expect_error(
+        tr_einsum("i...,jk", a, b),
+        "einsum: \"i...,jk\": axes are letters, operands are parted by ',', the result by '->'");
+    expect_error(
+        tr_einsum("ii,jk", a, b),
+        "einsum: \"ii,jk\": a letter occurs twice in one operand; take the diagonal first");
+    expect_error(tr_einsum("ij,jk->im", a, b),
+                 "einsum: \"ij,jk->im\": a letter of the result is in no operand");
     expect_error(tr_einsum("ijk,jk", a, b),
                  "einsum: \"ijk,jk\": operand 1 has 3 letters, its tensor is f32[2, 3]");
-    expect_error(tr_einsum("ij,ik", a, b), "einsum: \"ij,ik\": 'i' is 2 in operand 1 and 3 in operand 2");
+    expect_error(tr_einsum("ij,ik", a, b),
+                 "einsum: \"ij,ik\": 'i' is 2 in operand 1 and 3 in operand 2");
     expect_error(tr_einsum("abcdefghi,j", a, b), "einsum: \"abcdefghi,j\": more than 8 axes");
     tr_scope_pop(scope);
 }
@@ -245,14 +255,10 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {
-        equal_to_pytorch,
-        eigenvectors_rebuild_the_matrix,
-        factors_multiply_back,
-        determinants_that_have_no_logarithm,
-        any_number_of_threads,
-        third_derivatives,
-        factorisation_errors,
-        product_errors,
+        equal_to_pytorch,      eigenvectors_rebuild_the_matrix,
+        factors_multiply_back, determinants_that_have_no_logarithm,
+        any_number_of_threads, third_derivatives,
+        factorisation_errors,  product_errors,
     };
     return run_suite("ops_linalg", tests, sizeof tests / sizeof tests[0]);
 }

@@ -1,6 +1,6 @@
 /* test_structure.c: what test_ops.c and the golden cases do not reach in reductions, order, parts,
  * arrangements and indices: second derivatives of composed functions, ties, NaN, zeros in products,
- * empty tensors, views, and the exact text of every error.                                          */
+ * empty tensors, views, and the exact text of every error. */
 #include "autograd/autograd.h"
 #include "tests/numeric.h"
 
@@ -37,7 +37,8 @@ static void expect_error(const void *result, const char *text)
 static tr_tensor *gradient(tr_tensor *y, tr_tensor *x)
 {
     tr_tensor            *g = NULL;
-    const tr_grad_options o = { .cotangents = (tr_tensor *[]){ tr_ones(y->dtype, tr_shape_of(y)) } };
+    const tr_grad_options o = { .cotangents =
+                                    (tr_tensor *[]){ tr_ones(y->dtype, tr_shape_of(y)) } };
     ck_assert_msg(tr_grad(&y, 1, &x, 1, &g, &o) == TR_OK, "%s", tr_error());
     return g;
 }
@@ -48,7 +49,7 @@ static tr_tensor *numbers(tr_shape shape, uint64_t seed)
     return tr_normal(TR_F64, shape, &rng);
 }
 
-/* --- Values at the edges ------------------------------------------------------------------------------- */
+/* --- Values at the edges ---------------------------------------------------------------------- */
 
 START_TEST(equals_share_in_amax_and_the_first_wins_in_max)
 {
@@ -131,14 +132,16 @@ END_TEST
 
 START_TEST(slices_are_those_of_python)
 {
-    const int64_t starts[] = { -7, -5, -2, 0, 1, 3, 4, 5, 9 }, stops[] = { -7, -5, -1, 0, 2, 4, 5, 9, TR_END };
+    const int64_t starts[] = { -7, -5, -2, 0, 1, 3, 4, 5, 9 },
+                  stops[] = { -7, -5, -1, 0, 2, 4, 5, 9, TR_END };
     const int64_t steps[] = { 1, 2, 3, 8, INT64_MAX, -1, -2, -8, INT64_MIN };
     tr_tensor    *x = tr_arange(TR_I64, 5);
     for (int a = 0; a < 9; a++)
         for (int b = 0; b < 9; b++)
             for (int c = 0; c < 9; c++) {
                 tr_scope     *scope = tr_scope_push();
-                const int64_t step = steps[c], end = stops[b] == TR_END ? (step > 0 ? 5 : -1) : stops[b];
+                const int64_t step = steps[c],
+                              end = stops[b] == TR_END ? (step > 0 ? 5 : -1) : stops[b];
                 int64_t       i = starts[a] < 0 ? starts[a] + 5 : starts[a], count = 0;
                 int64_t       stop = end < 0 && stops[b] != TR_END ? end + 5 : end;
                 double        values[5];
@@ -162,6 +165,7 @@ START_TEST(the_last_of_several_scattered_stays)
     EXPECT(y, 20, 2, 30, 4);
     EXPECT(gradient(y, v), 0, 1, 1);
     EXPECT(tr_scatter_add(x, 0, I64(V(3), 2, 0, 2), v), 21, 2, 43, 4);
+    EXPECT(tr_scatter(x, 0, I64(V(2), 3, 1), v), 1, 20, 3, 10); /* more values than places */
 }
 END_TEST
 
@@ -187,7 +191,8 @@ START_TEST(reshape_views_what_it_can)
     ck_assert_ptr_ne(tr_reshape(turned, TR_SHAPE(24))->data, x->data);
     tr_tensor *odd = tr_reshape(tr_narrow(turned, 0, 0, 3), TR_SHAPE(3, 6));
     EXPECT(odd, 0, 4, 8, 12, 16, 20, 1, 5, 9, 13, 17, 21, 2, 6, 10, 14, 18, 22);
-    tr_tensor *same = tr_reshape(tr_expand(F64(TR_SHAPE(2, 1), 1, 2), TR_SHAPE(2, 6)), TR_SHAPE(2, 2, 3));
+    tr_tensor *same =
+        tr_reshape(tr_expand(F64(TR_SHAPE(2, 1), 1, 2), TR_SHAPE(2, 6)), TR_SHAPE(2, 2, 3));
     EXPECT(same, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2);
     EXPECT(tr_reshape(tr_expand(F64(TR_SHAPE(2, 1), 1, 2), TR_SHAPE(2, 2)), V(4)), 1, 1, 2, 2);
 }
@@ -207,7 +212,8 @@ START_TEST(reshape_equals_a_copy_for_any_strides)
                 factors[count++] = f;
                 rest /= f;
             }
-        for (int64_t i = 0; i < count;) { /* neighbouring factors joined at random, with ones between */
+        for (int64_t i = 0;
+             i < count;) { /* neighbouring factors joined at random, with ones between */
             int64_t size = 1;
             if (to.rank < 7 && draw(4) > 0)
                 for (int64_t more = draw(4); more > 0 && i < count; more--) size *= factors[i++];
@@ -225,7 +231,7 @@ START_TEST(reshape_equals_a_copy_for_any_strides)
 }
 END_TEST
 
-/* --- Derivatives of composed functions --------------------------------------------------------------------- */
+/* --- Derivatives of composed functions -------------------------------------------------------- */
 
 static tr_tensor *composed_prod(tr_tensor *x) { return tr_prod(x, TR_AXES(1), false); }
 static tr_tensor *composed_cumprod(tr_tensor *x) { return tr_cumprod(x, 1); }
@@ -280,8 +286,8 @@ START_TEST(composed_functions_differentiate_to_order_3)
         tr_gradcheck_result  result;
         tr_gradcheck_options options = { .order = 3, .tolerance = 1e-5, .table = stderr };
         tr_tensor *(*function)(tr_tensor *) = functions[i];
-        ck_assert_msg(tr_gradcheck(apply_composed, &function, &x, 1, &options, &result) == TR_OK, "%d: %s",
-                      (int)i, tr_error());
+        ck_assert_msg(tr_gradcheck(apply_composed, &function, &x, 1, &options, &result) == TR_OK,
+                      "%d: %s", (int)i, tr_error());
         ck_assert_msg(result.passed, "function %d, order %d: error %g", (int)i, result.order,
                       result.worst_error);
         tr_scope_pop(scope);
@@ -300,7 +306,7 @@ START_TEST(second_derivative_of_a_product_at_a_zero)
 }
 END_TEST
 
-/* --- Errors ---------------------------------------------------------------------------------------------------- */
+/* --- Errors ----------------------------------------------------------------------------------- */
 
 START_TEST(errors_of_reductions)
 {
@@ -319,7 +325,8 @@ START_TEST(errors_of_reductions)
     expect_error(tr_topk(x, 4, 1, true, NULL), "topk: 4 of the 3 values of axis 1: x is f32[2, 3]");
     expect_error(tr_amin(whole, TR_ALL_AXES, false),
                  "amin: f32 or f64 is needed: x is i64[2]; convert with tr_cast");
-    expect_error(tr_standardize(x, TR_AXES(4), 1, NULL, NULL), "standardize: axis 4 is not in -2 .. 1");
+    expect_error(tr_standardize(x, TR_AXES(4), 1, NULL, NULL),
+                 "standardize: axis 4 is not in -2 .. 1");
 }
 END_TEST
 
@@ -341,15 +348,17 @@ START_TEST(errors_of_parts)
     expect_error(parts[0], "split: the sizes do not add up to the 3 of axis 1: x is f32[2, 3]");
     ck_assert_int_eq(tr_chunk(x, 1, 0, parts), TR_ERR_VALUE);
     expect_error(parts[0], "chunk: into 0 parts; 1 or more are needed: x is f32[2, 3]");
-    expect_error(tr_pad(x, TR_SHAPE(1), TR_SHAPE(1), 0),
-                 "pad: 1 sizes before and 1 after were given, one per axis is needed: x is f32[2, 3]");
+    expect_error(
+        tr_pad(x, TR_SHAPE(1), TR_SHAPE(1), 0),
+        "pad: 1 sizes before and 1 after were given, one per axis is needed: x is f32[2, 3]");
     expect_error(tr_pad(x, TR_SHAPE(-1, 0), TR_SHAPE(-2, 0), 0),
                  "pad: -1 and -2 do not fit axis 0: x is f32[2, 3]");
     expect_error(tr_pad_with(x, TR_SHAPE(0, 3), TR_SHAPE(0, 0), TR_PAD_REFLECT),
                  "pad_with: axis 1 cannot be padded by 3 and 0: x is f32[2, 3]");
     expect_error(tr_repeat(x, TR_SHAPE(2)),
                  "repeat: 1 counts were given, one per axis is needed: x is f32[2, 3]");
-    expect_error(tr_repeat(x, TR_SHAPE(1, -1)), "repeat: axis 1 cannot be repeated -1 times: x is f32[2, 3]");
+    expect_error(tr_repeat(x, TR_SHAPE(1, -1)),
+                 "repeat: axis 1 cannot be repeated -1 times: x is f32[2, 3]");
     expect_error(tr_squeeze(x, TR_AXES(1)), "squeeze: the size of axis 1 is not 1: x is f32[2, 3]");
     expect_error(tr_unsqueeze(x, 3), "unsqueeze: axis 3 is not in -3 .. 2");
     expect_error(tr_tril(tr_zeros(TR_F32, V(2)), 0), "tril: two axes are needed: x is f32[2]");
@@ -360,25 +369,32 @@ END_TEST
 START_TEST(errors_of_indices)
 {
     tr_tensor *x = tr_zeros(TR_F32, TR_SHAPE(2, 3)), *v = tr_zeros(TR_F32, V(2));
-    expect_error(tr_gather(x, 0, I64(TR_SHAPE(1, 3), 0, 2, 0)),
-                 "gather: index 2 is not below 2, the size of axis 0: x is f32[2, 3], index is i64[1, 3]");
+    expect_error(
+        tr_gather(x, 0, I64(TR_SHAPE(1, 3), 0, 2, 0)),
+        "gather: index 2 is not below 2, the size of axis 0: x is f32[2, 3], index is i64[1, 3]");
     expect_error(tr_gather(x, 0, I64(TR_SHAPE(1, 3), 0, 1, -1)),
                  "gather: index -1 is negative: x is f32[2, 3], index is i64[1, 3]");
-    expect_error(tr_gather(x, 0, v),
-                 "gather: the index must be i64: x is f32[2, 3], index is f32[2]; convert it with tr_cast");
-    expect_error(tr_gather(x, 0, I64(V(1), 0)),
-                 "gather: the sizes of x and index differ beside axis 0: x is f32[2, 3], index is i64[1]");
-    expect_error(tr_index_select(x, 1, I64(V(1), 3)),
-                 "gather: index 3 is not below 3, the size of axis 1: x is f32[2, 3], index is i64[2, 1]");
+    expect_error(
+        tr_gather(x, 0, v),
+        "gather: the index must be i64: x is f32[2, 3], index is f32[2]; convert it with tr_cast");
+    expect_error(
+        tr_gather(x, 0, I64(V(1), 0)),
+        "gather: the sizes of x and index differ beside axis 0: x is f32[2, 3], index is i64[1]");
+    expect_error(
+        tr_index_select(x, 1, I64(V(1), 3)),
+        "gather: index 3 is not below 3, the size of axis 1: x is f32[2, 3], index is i64[2, 1]");
     expect_error(tr_index_select(x, 1, tr_zeros(TR_I64, TR_SHAPE(1, 1))),
                  "index_select: the index has 2 axes, 1 is needed: x is f32[2, 3]");
     expect_error(tr_embedding(v, I64(V(1), 0)),
                  "embedding: the table needs two axes, [entries, size]: x is f32[2]");
-    expect_error(tr_scatter(v, 0, I64(V(1), 7), v),
-                 "scatter_sum: index 7 is not below 2, the size of axis 0: x is f32[1], index is i64[1]");
-    expect_error(tr_scatter_add(x, 0, tr_zeros(TR_I64, TR_SHAPE(1, 4)), tr_zeros(TR_F32, TR_SHAPE(1, 4))),
-                 "scatter: the index is larger along axis 1: x is f32[2, 3]");
-    expect_error(tr_one_hot(I64(V(2), 0, 4), 4, TR_F32), "one_hot: 4 is not one of 4 classes: x is i64[2]");
+    expect_error(
+        tr_scatter(v, 0, I64(V(1), 7), v),
+        "scatter_sum: index 7 is not below 2, the size of axis 0: x is f32[1], index is i64[1]");
+    expect_error(
+        tr_scatter_add(x, 0, tr_zeros(TR_I64, TR_SHAPE(1, 4)), tr_zeros(TR_F32, TR_SHAPE(1, 4))),
+        "scatter: the index is larger along axis 1: x is f32[2, 3]");
+    expect_error(tr_one_hot(I64(V(2), 0, 4), 4, TR_F32),
+                 "one_hot: 4 is not one of 4 classes: x is i64[2]");
     expect_error(tr_nonzero(x), "nonzero: a mask must be u8: x is f32[2, 3]");
     expect_error(tr_take_along_axis(x, I64(V(1), 0), 0),
                  "take_along_axis: the index has 1 axes, 2 are needed: x is f32[2, 3]");
