@@ -1,6 +1,6 @@
 /* main.c: the table of commands and the way to them.
  * Read next: args.c (options), train.c (the largest command). */
-#include "cli/cli.h"
+#include "cli/uses.h"
 
 #include "tensor/kernels.h"
 
@@ -26,6 +26,12 @@ const command commands[] = {
     { "sample", "RUN", "draw new images", sample_options, 1, 1, run_sample, NULL },
     { "interpolate", "RUN", "draw images between pairs of images", interpolate_options, 1, 1,
       run_interpolate, NULL },
+    { "traverse", "RUN", "draw what each number of the code does", traverse_options, 1, 1,
+      run_traverse, NULL },
+    { "manifold", "RUN", "draw the map of a code of two numbers", manifold_options, 1, 1,
+      run_manifold, NULL },
+    { "arithmetic", "RUN", "draw class C + A - B, computed on codes", arithmetic_options, 1, 1,
+      run_arithmetic, NULL },
     { "report", "RUN", "write RUN/report.html again", report_options, 1, 1, run_report, NULL },
     { "summary", "MODEL", "list layers, shapes, parameters and multiply-adds", summary_options,
       1, 1, run_summary, help_train },

@@ -184,4 +184,7 @@ TR_API tr_tensor *tr_project_plane(tr_tensor *x, double *share);
 #ifdef __cplusplus
 }
 #endif
+
+#include "train/uses.h"
+
 #endif
