@@ -79,15 +79,15 @@ TR_API tr_tensor *tr_mean_code(tr_tensor *codes, const tr_tensor *labels, int64_
 /* --- Anomalies (anomaly.c) ---------------------------------------------------------------- */
 
 typedef enum tr_score_kind {
-    TR_SCORE_AUTO, /* by the negative ELBO where the model's losses are nats, else by the error */
+    TR_SCORE_AUTO, /* by the negative ELBO where the model has a likelihood, else by the error */
     TR_SCORE_ERROR, /* mean over pixels of (x - reconstruction)^2 */
-    TR_SCORE_ELBO   /* reconstruction + KL in nats, averaged over `samples` codes of the image */
+    TR_SCORE_ELBO   /* -ELBO in nats, averaged over `samples` codes of the image */
 } tr_score_kind;
 
 typedef struct tr_anomaly_options {
     tr_score_kind kind;
     int64_t samples; /* of the ELBO; 0: 8 */
-    uint64_t seed;   /* image i of the split draws from stream i */
+    uint64_t seed;
 } tr_anomaly_options;
 
 /* How badly the model explains each of the images begin .. end - 1 of a split: score[end - begin],
