@@ -22,10 +22,8 @@ static tr_module *conv(int64_t in, int64_t out, tr_activation act)
 static tr_status build(tr_model *m)
 {
     int64_t   channels[TR_MAX_SIZES];
-    const int count = tr_settings_sizes(m->settings, "channels", channels);
-    if (count < 1 || count > 12)
-        return tr_fail(TR_ERR_VALUE, "option channels: %d sizes; 1 .. 12 are needed", count);
-    if (tri_check_halving(m, count - 1) != TR_OK) return tr_status_get();
+    const int count = tri_channels_setting(m, channels);
+    if (count < 1 || tri_check_halving(m, count - 1) != TR_OK) return tr_status_get();
     tr_module *encoder = tr_nn_sequence(NULL, 0), *decoder = tr_nn_sequence(NULL, 0);
     for (int i = 0; i < count; i++) {
         if (i > 0) tr_nn_append(encoder, tr_nn_max_pool2d(2));
