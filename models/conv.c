@@ -30,11 +30,12 @@ static tr_status build(tr_model *m)
         tr_nn_append(encoder,
                      conv(i > 0 ? channels[i - 1] : m->input.dim[2], channels[i], TR_RELU));
     }
-    for (int i = count - 1; i > 0; i--) {
-        tr_nn_append(decoder, conv(channels[i], channels[i - 1], TR_RELU));
-        tr_nn_append(decoder, tr_nn_upsample(2));
+    for (int i = count - 1; i >= 0; i--) {
+        const int64_t       out = i > 0 ? channels[i - 1] : m->input.dim[2];
+        const tr_activation act = i > 0 ? TR_RELU : TR_IDENTITY;
+        tr_nn_append(decoder, i == count - 1 ? conv(channels[i], out, act)
+                                             : tr_nn_upsample_conv2d(channels[i], out, 3, 2, act, NULL));
     }
-    tr_nn_append(decoder, conv(channels[0], m->input.dim[2], TR_IDENTITY));
     return tri_plain_build(m, encoder, decoder, TR_SIGMOID);
 }
 
