@@ -22,21 +22,20 @@ static tr_module *conv(int64_t in, int64_t out, tr_activation act)
 static tr_status build(tr_model *m)
 {
     int64_t   channels[TR_MAX_SIZES];
-    const int count = tr_settings_sizes(m->settings, "channels", channels);
-    if (count < 1 || count > 12)
-        return tr_fail(TR_ERR_VALUE, "option channels: %d sizes; 1 .. 12 are needed", count);
-    if (tri_check_halving(m, count - 1) != TR_OK) return tr_status_get();
+    const int count = tri_channels_setting(m, channels);
+    if (count < 1 || tri_check_halving(m, count - 1) != TR_OK) return tr_status_get();
     tr_module *encoder = tr_nn_sequence(NULL, 0), *decoder = tr_nn_sequence(NULL, 0);
     for (int i = 0; i < count; i++) {
         if (i > 0) tr_nn_append(encoder, tr_nn_max_pool2d(2));
         tr_nn_append(encoder,
                      conv(i > 0 ? channels[i - 1] : m->input.dim[2], channels[i], TR_RELU));
     }
-    for (int i = count - 1; i > 0; i--) {
-        tr_nn_append(decoder, conv(channels[i], channels[i - 1], TR_RELU));
-        tr_nn_append(decoder, tr_nn_upsample(2));
+    for (int i = count - 1; i >= 0; i--) {
+        const int64_t       out = i > 0 ? channels[i - 1] : m->input.dim[2];
+        const tr_activation act = i > 0 ? TR_RELU : TR_IDENTITY;
+        tr_nn_append(decoder, i == count - 1 ? conv(channels[i], out, act)
+                                             : tr_nn_upsample_conv2d(channels[i], out, 3, 2, act, NULL));
     }
-    tr_nn_append(decoder, conv(channels[0], m->input.dim[2], TR_IDENTITY));
     return tri_plain_build(m, encoder, decoder, TR_SIGMOID);
 }
 

@@ -104,6 +104,13 @@ tr_status tri_conv2d_direct(tr_tensor *y, const tr_tensor *x, const tr_tensor *w
 tr_status tri_conv2d_dx_direct(tr_tensor *dx, const tr_tensor *g, const tr_tensor *w, const tri_conv *c);
 tr_status tri_conv2d_dw_direct(tr_tensor *dw, const tr_tensor *x, const tr_tensor *g, const tri_conv *c);
 
+/* conv2d(upsample_nearest(x, f), w), step 1, 'same' padding (upsample_conv.c): x [N, H, W, C], w [KH, KW, C, K],
+ * y [N, f H, f W, K] for any f; and the gradients by x and w. */
+tr_status tri_upsample_conv2d(tr_tensor *y, const tr_tensor *x, const tr_tensor *w, const tr_tensor *bias,
+                              tri_epilogue epilogue);
+tr_status tri_upsample_conv2d_dx(tr_tensor *dx, const tr_tensor *g, const tr_tensor *w);
+tr_status tri_upsample_conv2d_dw(tr_tensor *dw, const tr_tensor *x, const tr_tensor *g);
+
 /* --- Windows and pictures (pool.c, resize.c), channels last -------------------------------------------- */
 
 typedef struct tri_pool {

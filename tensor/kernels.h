@@ -24,6 +24,9 @@
     real (*min)(int64_t n, const real *x);                                                                 \
     /* y = exp(x - shift), returns the sum of y: the two steps of softmax in one pass */                   \
     real (*exp_sum)(int64_t n, real *y, const real *x, real shift);                                        \
+    /* y[i y_step + j] = sum_{t < count} x[i x_step + at[t] + j], i < rows, j < n: no overlap */            \
+    void (*sum_at)(int64_t rows, int64_t n, real *y, int64_t y_step, const real *x, int64_t x_step,        \
+                   const int64_t *at, int64_t count);                                                      \
     /* Philox: fills n values from block `block` on (see tr_rng) */                                        \
     void (*uniform)(int64_t n, real *y, uint64_t seed, uint64_t stream, uint64_t block);                   \
     void (*normal)(int64_t n, real *y, uint64_t seed, uint64_t stream, uint64_t block);                    \
