@@ -81,7 +81,7 @@ int run_graph(const args *a)
     if (!read_size(text_of(a, "input", "28x28x1"), &input))
         return usage_error(a, "--input is %s; it must be HxWxC, such as 28x28x1",
                            text_of(a, "input", ""));
-    tr_model *model = make_model(a, a->words[0], input, 0);
+    tr_model *model = make_model(a, a->words[0], input, 10, 0);
     if (model == NULL) return end_setup();
     char standard[96];
     snprintf(standard, sizeof standard, "%s.dot", a->words[0]);
