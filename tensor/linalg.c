@@ -329,11 +329,13 @@ static void ql_step(int64_t n, int64_t l, int64_t m, double *d, double *e, doubl
     e[m] = 0;
 }
 
-/* The first row at or after l where the matrix falls into two parts. */
+/* The first row at or after l where the matrix falls into two parts: what stands beside the diagonal
+ * is nothing against its neighbours there, or against the matrix, whose largest element was made 1.
+ * Singular matrices need the second: their zeros come out as noise, beside which more noise is much. */
 static int64_t split(int64_t n, int64_t l, const double *d, const double *e)
 {
     int64_t m = l;
-    while (m + 1 < n && !(fabs(e[m]) <= DBL_EPSILON * (fabs(d[m]) + fabs(d[m + 1])))) m++;
+    while (m + 1 < n && !(fabs(e[m]) <= DBL_EPSILON * fmax(0.1, fabs(d[m]) + fabs(d[m + 1])))) m++;
     return m;
 }
 
