@@ -81,4 +81,7 @@ int run_probe(const args *a);
 extern const arg_option compress_options[];
 int run_compress(const args *a);
 
+extern const arg_option export_options[];
+int run_export(const args *a);
+
 #endif

@@ -115,5 +115,12 @@ expect 0 compress plain --limit 50 --bits 3 --out r.ppm --csv r.csv --json; pict
 shows '"rates":\[\{"coder":"code 2\^-1","bits":[0-9.]+,"bits_per_pixel":'
 [ "$(wc -l <r.csv)" = 7 ] || complain r.csv
 
+# --- Weights for others --------------------------------------------------------------------------------
+expect 0 export plain --out m.py --json
+[ -s m.py ] && [ -s m.safetensors ] || complain "export"
+shows '^\{"event":"export","parameters":13336,"out":"m.py"\}$'
+expect 0 export vae --to npz --out v.npz; head -c 2 v.npz | grep -q PK || complain v.npz
+expect 2 export vae --to keras; says 'export: --to is keras; it must be torch or npz'
+
 [ $failures = 0 ] && echo "all passed"
 exit $((failures > 0))

@@ -134,6 +134,17 @@ TR_API double tr_linear_accuracy(const tr_features *train, const tr_features *te
  * the multiples' frequencies in these N rows, which is at most log2 N a column. */
 TR_API tr_tensor *tr_quantise(tr_tensor *codes, const double *step, double *bits);
 
+/* --- Export (export.c) -------------------------------------------------------------------- */
+
+/* Writes PATH.safetensors, weights in PyTorch's layout (linear [out, in], kernels [out, in, KH, KW]),
+ * and PATH.py, a module definition that reads them without other packages and takes pictures
+ * [N, C, H, W]. Error: a model that is more than its layers in turn, or a layer that PyTorch's has
+ * no short form of; the definition is checked against the model before it is written. */
+TR_API tr_status tr_export_torch(tr_model *model, const char *path);
+
+/* Writes all weights and buffers as NumPy's .npz, in the layout and by the names of this library. */
+TR_API tr_status tr_export_npz(tr_model *model, const char *path);
+
 #ifdef __cplusplus
 }
 #endif
