@@ -6,6 +6,8 @@
 #include "cli/cli.h"
 #include "train/plot.h"
 
+#define ARG_OUT(help) { "out", 0, ARG_TEXT, "FILE", 0, 0, help }
+
 /* What was measured: a name for JSON and text, and its unit. */
 typedef struct figure {
     const char *name, *unit;
