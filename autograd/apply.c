@@ -153,7 +153,8 @@ tr_tensor *tr_apply(const tr_op *op, tr_tensor *const *inputs, int input_count, 
     }
     if (op->forward(&c) != TR_OK || c.out == NULL) return NULL;
     if (wants_record(&c) && !record(&c, attribute_bytes)) return NULL;
-    if (tri_this_thread()->anomaly && !tri_check_finite(&c, c.out, "result")) return NULL;
+    const tri_thread *thread = tri_this_thread();
+    if (thread->anomaly && !tri_check_finite(&c, c.out, "result", thread->counter)) return NULL;
     return c.out;
 }
 
@@ -200,7 +201,7 @@ bool tr_set_anomaly_detection(bool on)
     return before;
 }
 
-bool tri_check_finite(const tr_call *c, const tr_tensor *t, const char *what)
+bool tri_check_finite(const tr_call *c, const tr_tensor *t, const char *what, uint64_t serial)
 {
     if (t->dtype != TR_F32 && t->dtype != TR_F64) return true;
     tr_scope        *scratch = tr_scope_push();
@@ -218,7 +219,7 @@ bool tri_check_finite(const tr_call *c, const tr_tensor *t, const char *what)
     char problem[120];
     snprintf(problem, sizeof problem, "the %s has %s at element %lld, operation %llu of the tape", what,
              isnan(value) ? "NaN" : "Inf", (long long)bad,
-             (unsigned long long)tri_this_thread()->counter);
+             (unsigned long long)serial);
     tr_fail_call(c, TR_ERR_VALUE, problem, tri_this_thread()->module_path);
     return false;
 }

@@ -171,18 +171,22 @@ static bool accumulate(const walk *w, entry *e, tr_tensor *contribution)
 }
 
 /* Runs the rule. Without a graph to keep, in a scope of its own: what the rule computed on the way is
- * freed at once, and only the results are handed out. */
-static bool apply_rule(const walk *w, tr_call *c, tr_tensor *g, tr_tensor **gin)
+ * freed at once, and only the results are handed out. An anomaly is told of the call whose rule it
+ * is, not of an operation inside the rule. */
+static bool apply_rule(const walk *w, tr_node *node, tr_tensor *g, tr_tensor **gin)
 {
+    tr_call *c = &node->call;
     tr_scope *scope = w->create_graph ? NULL : tr_scope_push();
+    const bool anomaly = tr_set_anomaly_detection(false);
     if (c->op->fast_vjp != NULL && !w->create_graph)
         c->op->fast_vjp(c, g, gin);
     else
         c->op->vjp(c, g, gin);
+    tr_set_anomaly_detection(anomaly);
     for (int i = 0; i < c->input_count && !tri_failed(); i++) {
         if (!c->wants[i]) gin[i] = NULL;
         if (gin[i] == NULL || !check_gradient(c, i, gin[i])) continue;
-        if (tri_this_thread()->anomaly && !tri_check_finite(c, gin[i], "gradient")) break;
+        if (anomaly && !tri_check_finite(c, gin[i], "gradient", node->serial)) break;
         if (scope != NULL) gin[i] = tr_scope_keep(gin[i]);
     }
     tr_scope_pop(scope);
@@ -218,7 +222,7 @@ static bool step_back(walk *w, tr_node *node, bool *wants, tr_tensor **gin)
         gin[i] = NULL;
     }
     c->wants = wants;
-    const bool ok = check_versions(node) && apply_rule(w, c, e->cotangent, gin);
+    const bool ok = check_versions(node) && apply_rule(w, node, e->cotangent, gin);
     c->wants = NULL;
     if (!ok) return false;
     for (int i = 0; i < c->input_count; i++)

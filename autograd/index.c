@@ -119,10 +119,10 @@ const tr_op tri_op_scatter_sum = {
 
 /* --- Public forms ----------------------------------------------------------------------------- */
 
-/* x cut, beside the axis, to the sizes of an index that is smaller there. */
+/* x cut, beside the axis if one is given (not -1), to the sizes of an index that is smaller. */
 static tr_tensor *cut_to(tr_tensor *x, const tr_tensor *index, int axis)
 {
-    if (x->rank != index->rank) return x;
+    if (x == NULL || x->rank != index->rank) return x;
     for (int i = 0; i < index->rank && x != NULL; i++)
         if (i != axis && index->shape[i] < x->shape[i]) x = tr_narrow(x, i, 0, index->shape[i]);
     return x;
@@ -149,7 +149,7 @@ tr_tensor *tr_scatter_sum(tr_tensor *x, int axis, tr_tensor *index, int64_t size
 /* values scattered over a tensor of x's shape; the index may be smaller than x beside the axis. */
 static tr_tensor *scattered(tr_tensor *x, int axis, tr_tensor *index, tr_tensor *values)
 {
-    tr_tensor *y = tr_scatter_sum(cut_to(values, index, axis), axis, index, x->shape[axis]);
+    tr_tensor *y = tr_scatter_sum(cut_to(values, index, -1), axis, index, x->shape[axis]);
     if (y == NULL || tr_same_shape(x, y)) return y;
     tr_shape before = { .rank = x->rank }, after = { .rank = x->rank };
     if (y->rank != x->rank)
@@ -208,7 +208,7 @@ tr_tensor *tr_scatter(tr_tensor *x, int axis, tr_tensor *index, tr_tensor *value
     tr_tensor *hits = tr_detach(scattered(x, k, index, ones)); /* also checks the index */
     if (hits == NULL) return NULL;
     tr_tensor *last = last_writers(index, k, x->shape[k]);
-    tr_tensor *kept = tr_where(last, cut_to(values, index, k), tr_scalar(values->dtype, 0));
+    tr_tensor *kept = tr_where(last, cut_to(values, index, -1), tr_scalar(values->dtype, 0));
     return tr_where(tr_not_equal(hits, tr_scalar(x->dtype, 0)), scattered(x, k, index, kept), x);
 }
 

@@ -23,8 +23,8 @@ typedef struct tri_hook {
 /* The shape that `count` shapes broadcast to; false if they do not. */
 bool tri_broadcast_shape(const tr_shape *shapes, int count, tr_shape *result);
 
-/* False and an error where t, the `what` of this call, holds NaN or Inf. */
-bool tri_check_finite(const tr_call *c, const tr_tensor *t, const char *what);
+/* False and an error where t, the `what` of this call, holds NaN or Inf. `serial` is the call's. */
+bool tri_check_finite(const tr_call *c, const tr_tensor *t, const char *what, uint64_t serial);
 
 /* Applies an operation of one or two arguments that has no attributes. */
 tr_tensor *tri_apply_unary(const tr_op *op, tr_tensor *x);

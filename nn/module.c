@@ -102,13 +102,12 @@ static char *join_path(const char *parent, const char *name)
     return path;
 }
 
-static tr_status set_paths(tr_module *root)
+/* In the innermost scope; NULL on error. */
+static const char *path_below(const tr_module *root, const tr_module *m)
 {
-    for (tr_module *m = root; m != NULL; m = tri_module_next(root, m)) {
-        m->path = m == root ? "" : join_path(m->parent->path, m->name);
-        if (m->path == NULL) return tr_status_get();
-    }
-    return TR_OK;
+    if (m == root) return "";
+    const char *parent = path_below(root, m->parent);
+    return parent != NULL ? join_path(parent, m->name) : NULL;
 }
 
 tr_status tr_module_init(tr_module *root, uint64_t seed)
@@ -116,8 +115,10 @@ tr_status tr_module_init(tr_module *root, uint64_t seed)
     if (tri_failed()) return tr_status_get();
     if (root == NULL) return tr_fail(TR_ERR_VALUE, "module_init: the module is NULL");
     uint64_t stream = 0;
-    if (set_paths(root) != TR_OK) return tr_status_get();
     for (tr_module *m = root; m != NULL && !tri_failed(); m = tri_module_next(root, m)) {
+        const char *path = path_below(root, m);
+        if (path == NULL) break;
+        m->path = path;
         tr_rng rng = tr_rng_stream(seed, stream++);
         if (m->type->init != NULL) m->type->init(m, &rng);
     }
@@ -131,11 +132,11 @@ static bool lists(const tr_named_list *list, const tr_tensor *t)
     return false;
 }
 
-static bool push_all(tr_named_list *to, const tr_module *m, const tr_named_list *own)
+static bool push_all(tr_named_list *to, const char *path, const tr_named_list *own)
 {
     for (int64_t i = 0; i < own->count; i++) {
         if (lists(to, own->items[i].tensor)) continue; /* tied: listed under its first name */
-        const char *name = join_path(m->path, own->items[i].name);
+        const char *name = join_path(path, own->items[i].name);
         if (name == NULL || tr_named_push(to, name, own->items[i].tensor) != TR_OK) return false;
     }
     return true;
@@ -144,10 +145,11 @@ static bool push_all(tr_named_list *to, const tr_module *m, const tr_named_list 
 static tr_named_list list_tensors(tr_module *root, bool with_buffers)
 {
     tr_named_list list = { 0 };
-    if (tri_failed() || root == NULL || set_paths(root) != TR_OK) return list;
+    if (tri_failed() || root == NULL) return list;
     for (tr_module *m = root; m != NULL; m = tri_module_next(root, m)) {
-        if (!push_all(&list, m, &m->parameters)) break;
-        if (with_buffers && !push_all(&list, m, &m->buffers)) break;
+        const char *path = path_below(root, m);
+        if (path == NULL || !push_all(&list, path, &m->parameters)) break;
+        if (with_buffers && !push_all(&list, path, &m->buffers)) break;
     }
     return list;
 }
@@ -292,7 +294,7 @@ static int64_t own_parameters(const tr_module *m)
 tr_summary_row *tr_module_summary(tr_module *root, int64_t *count)
 {
     *count = 0;
-    if (tri_failed() || root == NULL || set_paths(root) != TR_OK) return NULL;
+    if (tri_failed() || root == NULL) return NULL;
     int64_t leaves = 0;
     for (tr_module *m = root; m != NULL; m = tri_module_next(root, m)) leaves += m->first_child == NULL;
     tr_summary_row *rows = tr_scope_alloc((size_t)leaves * sizeof *rows);
@@ -300,7 +302,7 @@ tr_summary_row *tr_module_summary(tr_module *root, int64_t *count)
     for (tr_module *m = root; m != NULL; m = tri_module_next(root, m)) {
         if (m->first_child != NULL) continue;
         tr_summary_row *row = &rows[(*count)++];
-        *row = (tr_summary_row){ .path = m->path, .kind = m->type->name, .out_shape = m->out_shape,
+        *row = (tr_summary_row){ .path = path_below(root, m), .kind = m->type->name, .out_shape = m->out_shape,
                                  .parameters = own_parameters(m) };
         if (m->type->describe != NULL) m->type->describe(m, row->settings, sizeof row->settings);
         if (m->type->multiply_adds != NULL) row->multiply_adds = m->type->multiply_adds(m);

@@ -83,7 +83,9 @@ typedef enum tri_epilogue { TRI_E_IDENTITY, TRI_E_RELU, TRI_E_SIGMOID, TRI_E_TAN
 tr_status tri_matmul(tr_tensor *y, const tr_tensor *a, const tr_tensor *b, const tr_tensor *bias,
                      tri_epilogue epilogue);
 
-/* --- Convolution (conv.c): implicit matrix products, no column buffer --------------------------------- */
+/* --- Convolution (conv.c): implicit matrix products, no column buffer ---------------------------------
+ * Large 3x3 convolutions in f32 with step 1 take fewer multiplications (winograd.c says which, and what
+ * that costs in accuracy); the functions named _direct never do. */
 
 typedef struct tri_conv {
     int64_t stride[2], pad[2][2] /* [axis][before, after] */, dilation[2], groups;
@@ -97,6 +99,10 @@ tr_status tri_conv2d(tr_tensor *y, const tr_tensor *x, const tr_tensor *w, const
  * dw [KH, KW, C/groups, K] from x and g. */
 tr_status tri_conv2d_dx(tr_tensor *dx, const tr_tensor *g, const tr_tensor *w, const tri_conv *c);
 tr_status tri_conv2d_dw(tr_tensor *dw, const tr_tensor *x, const tr_tensor *g, const tri_conv *c);
+tr_status tri_conv2d_direct(tr_tensor *y, const tr_tensor *x, const tr_tensor *w, const tr_tensor *bias,
+                            const tri_conv *c, tri_epilogue epilogue);
+tr_status tri_conv2d_dx_direct(tr_tensor *dx, const tr_tensor *g, const tr_tensor *w, const tri_conv *c);
+tr_status tri_conv2d_dw_direct(tr_tensor *dw, const tr_tensor *x, const tr_tensor *g, const tri_conv *c);
 
 /* --- Windows and pictures (pool.c, resize.c), channels last -------------------------------------------- */
 

@@ -44,10 +44,23 @@ typedef struct tri_kernels_f64 {
     TRI_KERNEL_ENTRIES(double)
 } tri_kernels_f64;
 
+/* Transforms of tiles for Winograd's convolution, f32 (winograd.c). A transformed tile has 36 values per
+ * channel, `point` elements apart; pixels are pointers to channel vectors, those of a tile row by row. */
+typedef struct tri_kernels_winograd {
+    void (*source)(int64_t channels, const float *const *pixels /* [36] */, float *out, int64_t point);
+    void (*cotangent)(int64_t channels, const float *const *pixels /* [16] */, float *out, int64_t point);
+    void (*result)(int64_t channels, const float *in, int64_t point, const float *bias /* or NULL */,
+                   bool relu, float *const *pixels /* [16] */);
+    /* The nine weights of a channel lie `element` apart, before and after. */
+    void (*weights)(int64_t channels, const float *w, int64_t element, float *out, int64_t point);
+    void (*gradient)(int64_t channels, const float *in, int64_t point, float *dw, int64_t element);
+} tri_kernels_winograd;
+
 typedef struct tri_kernels {
-    const char     *isa;
-    tri_kernels_f32 f32;
-    tri_kernels_f64 f64;
+    const char          *isa;
+    tri_kernels_f32      f32;
+    tri_kernels_f64      f64;
+    tri_kernels_winograd winograd;
 } tri_kernels;
 
 extern const tri_kernels tri_kernels_portable;

@@ -165,6 +165,7 @@ START_TEST(the_last_of_several_scattered_stays)
     EXPECT(y, 20, 2, 30, 4);
     EXPECT(gradient(y, v), 0, 1, 1);
     EXPECT(tr_scatter_add(x, 0, I64(V(3), 2, 0, 2), v), 21, 2, 43, 4);
+    EXPECT(tr_scatter(x, 0, I64(V(2), 3, 1), v), 1, 20, 3, 10); /* more values than places */
 }
 END_TEST
 

@@ -21,7 +21,7 @@ enum {
 typedef struct axis {
     double from, to;    /* the range that is drawn */
     double first, step; /* ticks */
-    int decimals;       /* of their numbers */
+    int    decimals;    /* of their numbers */
 } axis;
 
 /* --- Text --------------------------------------------------------------------------------- */
@@ -135,8 +135,8 @@ static void write_axes(tri_writer *w, const axis *x, const axis *y, int height, 
 
 static void find_range(const tri_chart *c, double *least, double *most)
 {
-    *least = INFINITY;
-    *most = -INFINITY;
+    *least = (double)INFINITY;
+    *most = -(double)INFINITY;
     for (int s = 0; s < c->series_count; s++)
         for (int64_t i = 0; i < c->count; i++) {
             const double v = c->series[s].y[i];
@@ -175,7 +175,7 @@ void tri_chart_write(tri_writer *w, const tri_chart *c)
     double least, most;
     find_range(c, &least, &most);
     const axis x = epoch_axis(c->count), y = fit_axis(least, most);
-    char description[160];
+    char       description[160];
     snprintf(description, sizeof description, "%s over epochs", c->title);
     open_svg(w, HEIGHT, description);
     write_axes(w, &x, &y, HEIGHT, c->x_label, c->y_label);
@@ -196,7 +196,8 @@ void tri_chart_write(tri_writer *w, const tri_chart *c)
 static void fit_square(const tr_tensor *points, axis *x, axis *y)
 {
     const float *p = points->data;
-    double least[2] = { INFINITY, INFINITY }, most[2] = { -INFINITY, -INFINITY };
+    double       least[2] = { (double)INFINITY, (double)INFINITY },
+           most[2] = { -(double)INFINITY, -(double)INFINITY };
     for (int64_t i = 0; i < 2 * points->shape[0]; i++) {
         least[i % 2] = fmin(least[i % 2], (double)p[i]);
         most[i % 2] = fmax(most[i % 2], (double)p[i]);
@@ -204,7 +205,7 @@ static void fit_square(const tr_tensor *points, axis *x, axis *y)
     const double ratio = (double)(WIDTH - LEFT - RIGHT) / (SQUARE - TOP - BOTTOM);
     const double span = fmax(fmax((most[0] - least[0]) / ratio, most[1] - least[1]), 1e-9) * 1.06;
     for (int i = 0; i < 2; i++) {
-        axis *a = i == 0 ? x : y;
+        axis        *a = i == 0 ? x : y;
         const double middle = 0.5 * (least[i] + most[i]), half = 0.5 * span * (i == 0 ? ratio : 1);
         *a = (axis){ .from = middle - half, .to = middle + half };
         set_ticks(a, round_step(span, 5));
@@ -213,7 +214,7 @@ static void fit_square(const tr_tensor *points, axis *x, axis *y)
 
 static void write_points(tri_writer *w, const tri_scatter *s, const axis *x, const axis *y)
 {
-    const float *p = s->points->data;
+    const float   *p = s->points->data;
     const int64_t *label = s->labels != NULL ? s->labels->data : NULL;
     for (int64_t i = 0; i < s->points->shape[0]; i++)
         tri_writer_printf(w, "<circle class=\"c%lld\" cx=\"%.1f\" cy=\"%.1f\" r=\"2\"/>\n",

@@ -44,9 +44,9 @@ tr_status tri_config_write(const tr_run *run)
 {
     if (run->dir == NULL || tri_failed()) return tr_status_get();
     const tr_train_options *o = &run->options;
-    const int64_t *size = run->model->input.dim;
-    tr_scope *scope = tr_scope_push();
-    tri_text t = { 0 };
+    const int64_t          *size = run->model->input.dim;
+    tr_scope               *scope = tr_scope_push();
+    tri_text                t = { 0 };
     tri_text_add(&t, "{\n  \"format\": %d,\n", FORMAT);
     add_string(&t, "tenrec", tr_version());
     add_string(&t, "model", run->model->type->name);
@@ -93,7 +93,7 @@ static void read_options(tr_train_options *o, const tri_json *json, const char *
 static tr_settings *read_settings(const tri_json *json, const char *path, const tr_model_type *type)
 {
     const tri_json *given = tri_json_member(json, path, "settings", TRI_JSON_OBJECT);
-    tr_settings *settings = tr_settings_new(type->options);
+    tr_settings    *settings = tr_settings_new(type->options);
     for (const tri_json *v = given != NULL ? given->first : NULL; v != NULL; v = v->next) {
         if (tri_failed()) return NULL;
         tr_settings_set(settings, v->key, tri_json_string(given, path, v->key));
@@ -103,10 +103,10 @@ static tr_settings *read_settings(const tri_json *json, const char *path, const 
 
 static tr_shape read_input(const tri_json *json, const char *path)
 {
-    tr_shape input = { .rank = 3 };
+    tr_shape        input = { .rank = 3 };
     const tri_json *sizes = tri_json_member(json, path, "input", TRI_JSON_ARRAY);
     const tri_json *v = sizes != NULL ? sizes->first : NULL;
-    int i = 0;
+    int             i = 0;
     for (; v != NULL && i < 3 && v->is_integer && v->integer > 0 && v->integer <= 65536;
          v = v->next)
         input.dim[i++] = v->integer;
@@ -129,7 +129,7 @@ static void read_run(tr_run *run, const tr_model_type *type, const tri_json *jso
     if (tri_failed()) return;
     run->data = tri_run_text(tri_json_string(json, path, "data"));
     read_options(&run->options, json, path);
-    tr_settings *settings = read_settings(json, path, type);
+    tr_settings   *settings = read_settings(json, path, type);
     const tr_shape input = read_input(json, path);
     const int64_t classes = tri_json_integer(json, path, "classes", 0, 1000000);
     if (tri_failed() || tri_options_resolve(&run->options, type) != TR_OK) return;
@@ -139,13 +139,13 @@ static void read_run(tr_run *run, const tr_model_type *type, const tri_json *jso
 tr_status tri_config_read(tr_run *run, const tr_model_type *type)
 {
     const char *path = tri_run_path(run, "config.json");
-    int64_t count = 0;
+    int64_t     count = 0;
     if (path == NULL) return tr_status_get();
     FILE *probe = fopen(path, "rb");
     if (probe == NULL)
         return tr_fail(TR_ERR_FILE, "%s: is no run directory: it has no config.json", run->dir);
     fclose(probe);
-    const char *text = tri_read_file(path, MAX_CONFIG, &count);
+    const char     *text = tri_read_file(path, MAX_CONFIG, &count);
     const tri_json *json = text != NULL ? tri_json_parse(path, text, count, 0) : NULL;
     if (json != NULL && json->kind != TRI_JSON_OBJECT)
         tr_fail(TR_ERR_FILE, "%s: is no JSON object", path);
@@ -186,8 +186,8 @@ static void add_count(tri_text *t, const char *option, int64_t value)
 char *tr_run_command(const tr_run *run)
 {
     const tr_train_options *o = &run->options;
-    const tr_settings *s = run->model->settings;
-    tri_text t = { 0 };
+    const tr_settings      *s = run->model->settings;
+    tri_text                t = { 0 };
     tri_text_add(&t, "train %s --data ", run->model->type->name);
     add_word(&t, run->data);
     tri_text_add(&t, " --epochs %lld --batch %lld --lr ", (long long)o->epochs,
