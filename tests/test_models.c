@@ -77,6 +77,7 @@ static void check_gradient(tr_model *m)
     const tr_model_type *type = m->type;
     tr_module_cast(m->net, TR_F64);
     const tr_named_list parameters = tr_module_parameters(m->net);
+    if (type->fit != NULL) return; /* no gradient is taken */
     tr_tensor          *inputs[32];
     for (int64_t i = 0; i < parameters.count; i++) {
         inputs[i] = parameters.items[i].tensor;
@@ -152,9 +153,38 @@ static double train_steps(tr_model *m, tr_optimizer *optimizer, tr_tensor *x, in
     return last;
 }
 
+/* Gives one batch, then none. */
+static tr_tensor *once(void *context)
+{
+    tr_tensor **slot = context, *x = *slot;
+    *slot = NULL;
+    return x;
+}
+
+static double loss_of(tr_model *m, tr_tensor *x)
+{
+    tr_rng rng = tr_rng_seed(1);
+    return tr_item(tr_model_loss(m, x, NULL, &rng).loss);
+}
+
+static void check_fit(const tr_model_type *type)
+{
+    tr_model    *m = tr_model_new(type, small_settings(type), TR_SHAPE(8, 8, 1), 3, 3);
+    tr_tensor   *x = pictures(TR_F32, TR_SHAPE(40, 8, 8, 1)), *batch = x;
+    const double before = loss_of(m, x);
+    ck_assert_int_eq(tr_model_fit(m, once, &batch), TR_OK);
+    ck_assert_double_lt(loss_of(m, x), before);
+    ck_assert_int_ne(tr_model_fit(m, once, &batch), TR_OK); /* no pictures left */
+    expect_error(TR_ERR_VALUE, "pca: there are no pictures to fit to");
+}
+
 START_TEST(overfits_a_batch)
 {
     const tr_model_type *type = type_at(_i);
+    if (type->fit != NULL) {
+        check_fit(type);
+        return;
+    }
     tr_model            *m = tr_model_new(type, NULL, TR_SHAPE(8, 8, 1), 3, 3);
     tr_tensor           *x = pictures(TR_F32, TR_SHAPE(4, 8, 8, 1));
     tr_optimizer        *adam = tr_adam(tr_module_parameters(m->net), &(tr_adam_options){ .lr = 3e-3 });
@@ -222,8 +252,12 @@ START_TEST(survives_every_failing_allocation)
         tr_model *m = variant < 0
                           ? tr_model_new(type, small_settings(type), TR_SHAPE(4, 4, 1), 3, 3)
                           : variant_model(variant, TR_SHAPE(4, 4, 1));
+        tr_tensor    *x = m != NULL ? pictures(TR_F32, TR_SHAPE(2, 4, 4, 1)) : NULL;
         tr_optimizer *adam = m != NULL ? tr_adam(tr_module_parameters(m->net), NULL) : NULL;
-        if (adam != NULL) train_steps(m, adam, pictures(TR_F32, TR_SHAPE(2, 4, 4, 1)), 2);
+        if (x != NULL && m->type->fit != NULL)
+            tr_model_fit(m, once, &x);
+        else if (adam != NULL)
+            train_steps(m, adam, x, 2);
         failed = tr_error() != NULL;
         if (failed) ck_assert_int_eq(tr_status_get(), TR_ERR_MEMORY);
         tr_error_clear();
@@ -269,7 +303,7 @@ START_TEST(settings_are_checked)
     expect_error(TR_ERR_VALUE, "option level: 1.5 is no probability; noise=mask needs 0 .. 1");
     ck_assert_ptr_null(tr_model_find("vea"));
     ck_assert_int_eq(tr_status_get(), TR_ERR_VALUE);
-    ck_assert_ptr_nonnull(strstr(tr_error(), "unknown model \"vea\"; there are undercomplete, "));
+    ck_assert_ptr_nonnull(strstr(tr_error(), "unknown model \"vea\"; there are pca, undercomplete, "));
     tr_error_clear();
     ck_assert_ptr_null(tr_model_new(tr_model_find("conv"), NULL, TR_SHAPE(30, 28, 1), 3, 1));
     expect_error(TR_ERR_SHAPE, "conv: pictures of 30 x 28 cannot be halved 2 times; the sides must be "
@@ -375,6 +409,62 @@ START_TEST(overcomplete_means_can_be_off)
 }
 END_TEST
 
+/* The squared error is the variance that the components leave; the first one against power iteration. */
+START_TEST(pca_is_exact)
+{
+    enum { N = 30, P = 16, K = 5 };
+    tr_settings *s = tr_settings_new(tr_model_find("pca")->options);
+    tr_settings_set(s, "latent", "5");
+    tr_model  *m = tr_model_new(tr_model_find("pca"), s, TR_SHAPE(4, 4, 1), 0, 1);
+    tr_tensor *x = pictures(TR_F32, TR_SHAPE(N, 4, 4, 1)), *batch = x;
+    tr_model_fit(m, once, &batch);
+    double mean[P] = { 0 }, c[P][P] = { { 0 } }, v[P], total = 0, kept = 0, length = 0;
+    const float *value = x->data;
+    for (int i = 0; i < N * P; i++) mean[i % P] += (double)value[i] / N;
+    for (int n = 0; n < N; n++)
+        for (int i = 0; i < P; i++)
+            for (int j = 0; j < P; j++)
+                c[i][j] += ((double)value[n * P + i] - mean[i]) *
+                           ((double)value[n * P + j] - mean[j]) / N;
+    for (int i = 0; i < P; i++) {
+        total += c[i][i];
+        v[i] = 1 + i;
+    }
+    for (int step = 0; step < 3000; step++) {
+        double next[P] = { 0 };
+        length = 0;
+        for (int i = 0; i < P; i++)
+            for (int j = 0; j < P; j++) next[i] += c[i][j] * v[j];
+        for (int i = 0; i < P; i++) length += next[i] * next[i];
+        length = sqrt(length);
+        for (int i = 0; i < P; i++) v[i] = next[i] / length;
+    }
+    const tr_named_list state = tr_module_state(m->net);
+    tr_tensor *variance = tr_named_find(&state, "variance");
+    tr_tensor *components = tr_named_find(&state, "components");
+    for (int64_t k = 0; k < K; k++) kept += tr_at(variance, TR_SHAPE(k));
+    ck_assert_double_lt(fabs(tr_at(variance, TR_SHAPE(0)) - length), 1e-6 * length);
+    double cosine = 0;
+    for (int64_t i = 0; i < P; i++) cosine += v[i] * tr_at(components, TR_SHAPE(i, 0));
+    ck_assert_double_lt(fabs(fabs(cosine) - 1), 1e-6);
+    ck_assert_double_lt(fabs(loss_of(m, x) * P - (total - kept)), 1e-6);
+}
+END_TEST
+
+/* A few large pictures, part of them black: the covariance is rounding nearly everywhere. */
+START_TEST(pca_takes_few_pictures)
+{
+    tr_model  *m = tr_model_new(tr_model_find("pca"), NULL, TR_SHAPE(20, 20, 1), 0, 1);
+    tr_tensor *x = pictures(TR_F32, TR_SHAPE(25, 20, 20, 1));
+    tr_tensor *row = tr_zeros(TR_F32, TR_SHAPE(1, 20, 1, 1));
+    for (int i = 0; i < 10; i++) ((float *)row->data)[i] = 1;
+    x = tr_mul(x, row);
+    tr_tensor *batch = x;
+    ck_assert_msg(tr_model_fit(m, once, &batch) == TR_OK, "%s", tr_error());
+    ck_assert_double_lt(loss_of(m, x), 1e-10); /* 24 components are all that there is */
+}
+END_TEST
+
 /* KL and the Bernoulli bound of the vae against a loop in f64. */
 START_TEST(vae_terms_are_the_formula)
 {
@@ -424,6 +514,8 @@ int main(void)
     tcase_add_test(tests, sparse_terms_are_the_formula);
     tcase_add_test(tests, sparse_code_has_its_size);
     tcase_add_test(tests, overcomplete_means_can_be_off);
+    tcase_add_test(tests, pca_is_exact);
+    tcase_add_test(tests, pca_takes_few_pictures);
     tcase_add_test(tests, vae_terms_are_the_formula);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
