@@ -116,7 +116,7 @@ static tr_model *small_model(const char *name, const char *latent)
     tr_settings         *s = tr_settings_new(type->options);
     tr_settings_set(s, "latent", latent);
     tr_settings_set(s, "hidden", "8");
-    tr_model *m = tr_model_new(type, s, TR_SHAPE(4, 5, 1), 10, 1);
+    tr_model *m = tr_model_new(type, s, TR_SHAPE(4, 5, 1), 0, 1);
     ck_assert_ptr_nonnull(m);
     tr_set_recording(false);
     return m;
