@@ -32,6 +32,8 @@ const command commands[] = {
       run_manifold, NULL },
     { "arithmetic", "RUN", "draw class C + A - B, computed on codes", arithmetic_options, 1, 1,
       run_arithmetic, NULL },
+    { "anomaly", "RUN", "score images by how badly the model explains them", anomaly_options, 1, 1,
+      run_anomaly, NULL },
     { "report", "RUN", "write RUN/report.html again", report_options, 1, 1, run_report, NULL },
     { "summary", "MODEL", "list layers, shapes, parameters and multiply-adds", summary_options,
       1, 1, run_summary, help_train },

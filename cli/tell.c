@@ -28,6 +28,11 @@ int64_t at_most(int64_t count, int64_t limit)
     return limit > 0 && limit < count ? limit : count;
 }
 
+bool draws(const tr_dataset *d)
+{
+    return d->height > 1 && (d->channels == 1 || d->channels == 3);
+}
+
 tr_run *open_use(const args *a)
 {
     tr_run *run = open_run(a, TR_OPEN_WEIGHTS, true);

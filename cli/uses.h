@@ -6,6 +6,8 @@
 #include "cli/cli.h"
 #include "train/plot.h"
 
+#define ARG_OUT(help) { "out", 0, ARG_TEXT, "FILE", 0, 0, help }
+
 /* What was measured: a name for JSON and text, and its unit. */
 typedef struct figure {
     const char *name, *unit;
@@ -53,6 +55,9 @@ char *text_from(const char *format, ...) TR_PRINTF(1, 2);
 tr_tensor *image_rows(const tr_dataset *d, tr_data_split split, int64_t limit);
 int64_t    at_most(int64_t count, int64_t limit); /* limit 0: count */
 
+/* Whether images are pictures: more than one row, 1 or 3 channels. */
+bool draws(const tr_dataset *d);
+
 /* Opens run and data for a command that works on images of the test split; NULL on error. */
 tr_run *open_use(const args *a);
 
@@ -60,5 +65,8 @@ extern const arg_option traverse_options[], manifold_options[], arithmetic_optio
 int                     run_traverse(const args *a);
 int                     run_manifold(const args *a);
 int                     run_arithmetic(const args *a);
+
+extern const arg_option anomaly_options[];
+int run_anomaly(const args *a);
 
 #endif

@@ -7,7 +7,8 @@
 
 extern const tr_model_type tri_model_undercomplete, tri_model_deep, tri_model_denoising,
     tri_model_conv, tri_model_vae, tri_model_overcomplete, tri_model_sparse, tri_model_contractive,
-    tri_model_contrastive, tri_model_conv_transpose, tri_model_stochastic;
+    tri_model_contrastive, tri_model_conv_transpose, tri_model_stochastic, tri_model_conv_vae,
+    tri_model_cvae, tri_model_iwae;
 
 /* Linear layers from `in` through `hidden` to `out`: act after each hidden one, last after the
  * last. */
@@ -38,6 +39,14 @@ tr_tensor *tri_decode(tr_model *m, tr_tensor *z);
 typedef enum tri_distance { TRI_BCE, TRI_MSE } tri_distance;
 tr_tensor *tri_reconstruction_loss(tri_distance kind, tr_activation output, tr_tensor *raw,
                                    tr_tensor *target, tr_loss_unit unit);
+
+/* The option "channels"; 0 and an error where there are too few or too many. */
+int tri_channels_setting(const tr_model *m, int64_t channels[TR_MAX_SIZES]);
+
+/* Convolutions 3x3 of stride 2 with ReLU, as many as channels, and their transposes in reverse
+ * order, the last without ReLU. */
+tr_module *tri_conv_down(const tr_model *m, const int64_t *channels, int count);
+tr_module *tri_conv_up(const tr_model *m, const int64_t *channels, int count);
 
 /* An error where the pictures' sides cannot be halved so many times. */
 tr_status tri_check_halving(const tr_model *m, int times);
@@ -93,6 +102,11 @@ tr_tensor *tri_rows_decode(tr_model *m, tr_tensor *z);
 #define TRI_OPTION_LATENT(standard_value)                                                          \
     {                                                                                              \
         "latent", TR_OPTION_INT, standard_value, 1, 65536, NULL, "size of the code"                \
+    }
+#define TRI_OPTION_CHANNELS(standard_value)                                                        \
+    {                                                                                              \
+        "channels", TR_OPTION_SIZES, standard_value, 1, 4096, NULL,                                \
+            "channels of the encoder's convolutions; each halves the picture"                      \
     }
 #define TRI_OPTION_LOSS(standard_value)                                                            \
     {                                                                                              \

@@ -110,6 +110,10 @@ static const char *const variants[][2] = {
     { "contractive", "penalty=exact" },
     { "contractive", "penalty=random" },
     { "stochastic", "likelihood=gaussian" },
+    { "vae", "free_bits=0.01 beta=2" },
+    { "vae", "likelihood=gaussian learn_scale=true" },
+    { "vae", "likelihood=logistic learn_scale=true" },
+    { "conv-vae", "likelihood=logistic" },
 };
 enum { VARIANTS = sizeof variants / sizeof variants[0] };
 

@@ -76,6 +76,26 @@ TR_API tr_tensor *tr_manifold(tr_model *model, int64_t size, const double *low, 
 /* The mean code [D] of the images of a class; an error where it has none. */
 TR_API tr_tensor *tr_mean_code(tr_tensor *codes, const tr_tensor *labels, int64_t label);
 
+/* --- Anomalies (anomaly.c) ---------------------------------------------------------------- */
+
+typedef enum tr_score_kind {
+    TR_SCORE_AUTO, /* by the negative ELBO where the model has a likelihood, else by the error */
+    TR_SCORE_ERROR, /* mean over pixels of (x - reconstruction)^2 */
+    TR_SCORE_ELBO   /* -ELBO in nats, averaged over `samples` codes of the image */
+} tr_score_kind;
+
+typedef struct tr_anomaly_options {
+    tr_score_kind kind;
+    int64_t samples; /* of the ELBO; 0: 8 */
+    uint64_t seed;
+} tr_anomaly_options;
+
+/* How badly the model explains each of the images begin .. end - 1 of a split: score[end - begin],
+ * higher for stranger ones. Error: the ELBO of a model that has no likelihood. */
+TR_API tr_status tr_anomaly_scores(tr_model *model, const tr_dataset *data, tr_data_split split,
+                                   int64_t begin, int64_t end, const tr_anomaly_options *options,
+                                   double *score);
+
 #ifdef __cplusplus
 }
 #endif
