@@ -64,13 +64,13 @@ static void upsample_conv2d_fast_vjp(tr_call *c, tr_tensor *g, tr_tensor **gin)
 {
     const upsample_conv_attributes *a = c->attributes;
     tr_tensor                      *x = c->in[0], *w = c->in[1];
-    tr_tensor                      *u = tri_activation_fast_vjp(a->act, g, c->out);
+    tr_tensor                     **sum = tr_wants(c, 2) ? &gin[2] : NULL;
+    tr_tensor                      *u = tri_activation_bias_vjp(a->act, g, c->out, sum);
     if (u == NULL) return;
     if (tr_wants(c, 0) && (gin[0] = tri_new(x->dtype, tr_shape_of(x))) != NULL)
         tri_upsample_conv2d_dx(gin[0], u, w);
     if (tr_wants(c, 1) && (gin[1] = tri_new(w->dtype, tr_shape_of(w))) != NULL)
         tri_upsample_conv2d_dw(gin[1], x, u);
-    if (tr_wants(c, 2)) gin[2] = tr_sum(u, TR_AXES(0, 1, 2), false);
 }
 
 static const upsample_conv_attributes twice = { 2, TR_IDENTITY }, thrice = { 3, TR_TANH },
