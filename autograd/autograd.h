@@ -110,7 +110,8 @@ typedef struct tr_example {
 } tr_example;
 
 enum {
-    TR_OP_BROADCAST = 1,    /* inputs are expanded to one shape first (the NumPy rule) */
+    TR_OP_BROADCAST = 1,    /* forward gets inputs expanded to one shape (NumPy's rule), in
+                             out_shape when the shape rule sees them as given */
     TR_OP_VIEW = 2,         /* forward sets out to a view of an input */
     TR_OP_NO_GRADIENT = 4,  /* the result is a constant: integers, signs, random draws */
     TR_OP_ANY_DTYPE = 8,    /* not only f32 and f64, and inputs may differ in dtype */
