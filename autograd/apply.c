@@ -1,8 +1,8 @@
 /* apply.c: the one door through which every operation goes: check, expand, compute, record.
  *
- * A recorded call becomes a tr_node in the innermost scope's memory, linked to the one before it: the
- * tape is that chain. When a scope closes, the tape is cut back to where it was at its opening.
- * Read next: engine.c, which walks the tape.                                                          */
+ * A recorded call becomes a tr_node in the innermost scope's memory, linked to the one before it:
+ * the tape is that chain. When a scope closes, the tape is cut back to where it was at its opening.
+ * Read next: engine.c, which walks the tape. */
 #include "autograd/tape.h"
 
 #include <math.h>
@@ -44,7 +44,8 @@ static bool check_inputs(tr_call *c)
     while (most < TR_OP_MAX_ARGUMENTS && op->arguments[most] != NULL) most++;
     const int least = op->required == 0 ? most : op->required < 0 ? 1 : op->required;
     if (c->input_count < least || (op->required >= 0 && c->input_count > most)) {
-        tr_fail(TR_ERR_VALUE, "%s: %d inputs were given, %d are needed", op->name, c->input_count, least);
+        tr_fail(TR_ERR_VALUE, "%s: %d inputs were given, %d are needed", op->name, c->input_count,
+                least);
         return false;
     }
     for (int i = 0; i < c->input_count; i++) {
@@ -108,7 +109,7 @@ static bool find_shape(tr_call *c)
     return true;
 }
 
-/* --- Recording -------------------------------------------------------------------------------------- */
+/* --- Recording -------------------------------------------------------------------------------- */
 
 static bool wants_record(const tr_call *c)
 {
@@ -122,8 +123,8 @@ static bool record(const tr_call *c, size_t attribute_bytes)
 {
     tri_thread  *thread = tri_this_thread();
     const size_t inputs = (size_t)c->input_count;
-    tr_node     *node = tr_scope_alloc(sizeof *node + inputs * (sizeof(tr_tensor *) + sizeof(uint32_t)) +
-                                   sizeof(uint32_t));
+    tr_node     *node = tr_scope_alloc(
+            sizeof *node + inputs * (sizeof(tr_tensor *) + sizeof(uint32_t)) + sizeof(uint32_t));
     if (node == NULL) return false;
     node->call = *c;
     node->call.in = (tr_tensor **)(node + 1);
@@ -147,8 +148,8 @@ static bool record(const tr_call *c, size_t attribute_bytes)
     return true;
 }
 
-tr_tensor *tr_apply(const tr_op *op, tr_tensor *const *inputs, int input_count, const void *attributes,
-                    size_t attribute_bytes)
+tr_tensor *tr_apply(const tr_op *op, tr_tensor *const *inputs, int input_count,
+                    const void *attributes, size_t attribute_bytes)
 {
     if (tri_failed()) return NULL;
     tr_tensor *local[TR_OP_MAX_ARGUMENTS];
@@ -176,7 +177,7 @@ bool tr_wants(const tr_call *c, int i)
     return i < c->input_count && c->wants[i];
 }
 
-/* --- Variables -------------------------------------------------------------------------------------- */
+/* --- Variables -------------------------------------------------------------------------------- */
 
 tr_tensor *tr_variable(tr_tensor *t)
 {
@@ -231,9 +232,8 @@ bool tri_check_finite(const tr_call *c, const tr_tensor *t, const char *what, ui
     if (bad < 0) return !tri_failed();
     char problem[120];
     tri_this_thread()->function = NULL; /* the operation on the tape is looked for */
-    snprintf(problem, sizeof problem, "the %s has %s at element %lld, operation %llu of the tape", what,
-             isnan(value) ? "NaN" : "Inf", (long long)bad,
-             (unsigned long long)serial);
+    snprintf(problem, sizeof problem, "the %s has %s at element %lld, operation %llu of the tape",
+             what, isnan(value) ? "NaN" : "Inf", (long long)bad, (unsigned long long)serial);
     tr_fail_call(c, TR_ERR_VALUE, problem, tri_this_thread()->module_path);
     return false;
 }

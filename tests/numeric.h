@@ -120,8 +120,7 @@ static inline double dot(const tr_tensor *a, const tr_tensor *b)
     return sum;
 }
 
-/* How many random cases to run: `usual` by ctest, TENREC_TEST_CASES in a long run (docs/testing.md).
- */
+/* How many random cases to run: `usual`, or TENREC_TEST_CASES in a long run (docs/testing.md). */
 static inline int case_count(int usual)
 {
     const char *wanted = getenv("TENREC_TEST_CASES");
