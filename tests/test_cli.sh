@@ -100,7 +100,7 @@ expect 0 --version; shows '^tenrec [0-9]+\.[0-9]+\.[0-9]+ \([a-z0-9]+\)$'
 expect 0 help; shows '^  train '
 expect 0 train --help; shows '--early-stop N'
 expect 0 train vae --help; shows 'latent=20 .*\(1 \.\. 65536\)'
-expect 0 help train vae; shows 'likelihood=bernoulli .*\(bernoulli\|gaussian|logistic\)'
+expect 0 help train vae; shows 'likelihood=bernoulli .*\(bernoulli\|gaussian\|logistic\)'
 for list in models datasets ops; do
     expect 0 $list; shows .
     expect 0 $list --json; is_json; shows '^\{"name":"'
