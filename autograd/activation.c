@@ -344,3 +344,19 @@ tr_tensor *tri_activation_fast_vjp(tr_activation act, tr_tensor *g, tr_tensor *y
     tr_tensor          *u = tri_new(g->dtype, tr_shape_of(g));
     return u != NULL && tri_binary(id, u, g, y) == TR_OK ? u : NULL;
 }
+
+tr_tensor *tri_activation_bias_vjp(tr_activation act, tr_tensor *g, tr_tensor *y, tr_tensor **sum)
+{
+    if (sum != NULL && act == TR_RELU && g != NULL) {
+        tr_tensor *u = tri_new(g->dtype, tr_shape_of(g));
+        *sum = tri_new(g->dtype, TR_SHAPE(tr_dim(g, -1)));
+        return u != NULL && *sum != NULL && tri_relu_gradient(u, *sum, g, y) == TR_OK ? u : NULL;
+    }
+    tr_tensor *u = tri_activation_fast_vjp(act, g, y);
+    if (sum != NULL && u != NULL) {
+        tr_shape all = { .rank = u->rank - 1 };
+        for (int i = 0; i < all.rank; i++) all.dim[i] = i;
+        *sum = tr_sum(u, all, false);
+    }
+    return u;
+}

@@ -43,6 +43,8 @@ bool tri_activation_fused(tr_activation act);
  * nothing. */
 tr_tensor *tri_activation_vjp(tr_activation act, tr_tensor *g, tr_tensor *y);
 tr_tensor *tri_activation_fast_vjp(tr_activation act, tr_tensor *g, tr_tensor *y);
+/* The same, and in *sum its sums over all axes but the last, for the bias; unless sum is NULL. */
+tr_tensor *tri_activation_bias_vjp(tr_activation act, tr_tensor *g, tr_tensor *y, tr_tensor **sum);
 
 /* Examples shared by elementwise operations. */
 extern const tr_example tri_examples_any[];      /* one argument, any values */

@@ -1,5 +1,9 @@
 /* convolution.c: layers that look at neighbourhoods of pictures [N, H, W, C]: convolution, its
+<<<<<<< HEAD
+ * transpose, convolution of an enlarged picture, pooling, upsampling. Without options a convolution keeps the picture's size ('same').   */
+=======
  * transpose, pooling, upsampling. Without options a convolution keeps the picture's size. */
+>>>>>>> opsd
 #include "nn/module.h"
 
 /* --- Convolution and its transpose ------------------------------------------------------------ */
@@ -10,6 +14,7 @@ typedef struct convolution {
     tr_initializer  how;
     int64_t         in, out;
     bool            transposed;
+    int64_t         factor; /* the picture is enlarged so many times first; else 0 */
 } convolution;
 
 static tr_tensor *convolution_forward(tr_module *m, tr_tensor *x)
@@ -17,6 +22,7 @@ static tr_tensor *convolution_forward(tr_module *m, tr_tensor *x)
     const convolution *c = m->self;
     tr_tensor         *weight = m->parameters.items[0].tensor;
     tr_tensor         *bias = m->parameters.count > 1 ? m->parameters.items[1].tensor : NULL;
+    if (c->factor > 0) return tr_upsample_conv2d(x, weight, bias, c->factor, c->options.act);
     return c->transposed ? tr_conv2d_transpose(x, weight, bias, &c->options)
                          : tr_conv2d(x, weight, bias, &c->options);
 }
@@ -58,8 +64,27 @@ static const tr_module_type conv2d_transpose_type = { .name = "conv2d_transpose"
                                                       .describe = convolution_describe,
                                                       .multiply_adds = convolution_multiply_adds };
 
+<<<<<<< HEAD
+static void upsample_conv2d_describe(const tr_module *m, char *text, size_t size)
+{
+    const convolution *c = m->self;
+    snprintf(text, size, "enlarged %lldx, %lldx%lld, %lld -> %lld, %s", (long long)c->factor,
+             (long long)tr_dim(c->weight, 0), (long long)tr_dim(c->weight, 1), (long long)c->in,
+             (long long)c->out, tr_activation_name(c->options.act));
+}
+
+static const tr_module_type upsample_conv2d_type = { .name = "upsample_conv2d",
+                                                     .forward = convolution_forward,
+                                                     .init = convolution_init,
+                                                     .describe = upsample_conv2d_describe,
+                                                     .multiply_adds = convolution_multiply_adds };
+
+static tr_module *convolution_new(const tr_module_type *type, int64_t in, int64_t out, int64_t kernel,
+                                  tr_activation act, const tr_layer_options *o)
+=======
 static tr_module *convolution_new(const tr_module_type *type, int64_t in, int64_t out,
                                   int64_t kernel, tr_activation act, const tr_layer_options *o)
+>>>>>>> opsd
 {
     static const tr_layer_options same = { .conv = { .padding = TR_PAD_SAME } };
     if (tri_failed()) return NULL;
@@ -97,7 +122,26 @@ tr_module *tr_nn_conv2d_transpose(int64_t in, int64_t out, int64_t kernel, tr_ac
     return convolution_new(&conv2d_transpose_type, in, out, kernel, act, o);
 }
 
+<<<<<<< HEAD
+tr_module *tr_nn_upsample_conv2d(int64_t in, int64_t out, int64_t kernel, int64_t factor,
+                                 tr_activation act, const tr_layer_options *o)
+{
+    if (!tri_failed() && (factor < 1 || factor > 1 << 20)) {
+        tr_fail(TR_ERR_VALUE, "upsample_conv2d: factor %lld is not in 1 .. %d", (long long)factor,
+                1 << 20);
+        return NULL;
+    }
+    const tr_layer_options plain = { .no_bias = o != NULL && o->no_bias,
+                                     .init = o != NULL ? o->init : TR_INIT_GLOROT_UNIFORM };
+    tr_module *m = convolution_new(&upsample_conv2d_type, in, out, kernel, act, &plain);
+    if (m != NULL) ((convolution *)m->self)->factor = factor;
+    return m;
+}
+
+/* --- Pooling and upsampling -------------------------------------------------------------------------------- */
+=======
 /* --- Pooling and upsampling ------------------------------------------------------------------- */
+>>>>>>> opsd
 
 typedef struct window {
     int64_t size;

@@ -139,6 +139,10 @@ TR_API tr_module *tr_nn_linear_with(int64_t in, int64_t out, tr_activation act,
  * options the stride is 1 and the padding 'same'. */
 TR_API tr_module *tr_nn_conv2d(int64_t in, int64_t out, int64_t kernel, tr_activation act,
                                const tr_layer_options *o);
+/* conv2d of the picture enlarged by `factor` (nearest), 'same' padding, in one pass; of the options,
+ * no_bias and init count. */
+TR_API tr_module *tr_nn_upsample_conv2d(int64_t in, int64_t out, int64_t kernel, int64_t factor,
+                                        tr_activation act, const tr_layer_options *o);
 /* The transposed convolution: upsamples by the stride. weight [k, k, out / groups, in]. */
 TR_API tr_module *tr_nn_conv2d_transpose(int64_t in, int64_t out, int64_t kernel, tr_activation act,
                                          const tr_layer_options *o);

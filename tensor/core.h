@@ -124,6 +124,20 @@ int tri_axis(int axis, int rank, const char *what);
 void tri_parallel_for(int64_t n, int64_t grain, void (*body)(void *context, int64_t begin, int64_t end),
                       void *context);
 
+/* Scratch memory for the pieces of a parallel loop that run at the same time: a body takes a slot and
+ * gives it back, so there are as many as threads, and memory stays in the cache of who used it last.
+ * Contents are indeterminate at each take: results must not depend on which slot it is. */
+typedef struct tri_slots {
+    char       *memory; /* scratch of the innermost scope */
+    size_t      bytes;  /* of a slot, a multiple of 64 */
+    atomic_bool *taken;
+    int         count;
+} tri_slots;
+
+bool  tri_slots_make(tri_slots *s, size_t bytes); /* before the loop; false and an error */
+void *tri_slot_take(tri_slots *s);                /* 64-byte aligned */
+void  tri_slot_give(tri_slots *s, void *slot);
+
 /* --- Files --------------------------------------------------------------------------------------- */
 
 /* A file being written beside its final place; nothing is visible there before tri_writer_close. */

@@ -85,6 +85,8 @@ says 'check: there is no operation or model nothing; tenrec ops and tenrec model
 TENREC_ISA=abacus "$tenrec" models >out 2>err; [ $? = 2 ] || complain "unknown TENREC_ISA: not 2"
 grep -q abacus err || complain "unknown TENREC_ISA is not named"
 
+expect 2 bench nothing; says 'bench: there is no case nothing; tenrec bench --list names them'
+
 # --- Missing and damaged files: exit 1, nothing made ---------------------------------------------------
 expect 1 train vae --data mnist:"$folder/none"; grep -q "in $folder/none" err || complain "mnist"
 expect 1 train --resume none; says 'none: is no run directory: it has no config.json'
@@ -105,6 +107,8 @@ for list in models datasets ops; do
     expect 0 $list --quiet; [ -s out ] && complain "$list --quiet writes"
 done
 expect 0 summary vae --json; is_json
+expect 0 graph vae --out g.dot; head -1 g.dot | grep -q '^digraph step {$' || complain "graph"
+grep -q 'label="encoder.0.weight' g.dot || complain "graph without parameters"
 expect 0 check relu undercomplete; shows '^ok +relu'
 expect 0 check relu --json; is_json; shows '"failed":0'
 if [ -c /dev/full ]; then

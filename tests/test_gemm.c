@@ -99,7 +99,8 @@ START_TEST(equals_the_obvious_loops_on_large_cases)
         { 1,   1,    20000},
         { 1,   300,  784  },
         { 784, 1,    300  },
-        { 30,  1500, 80   }
+        { 30,  1500, 80   },
+        { 33,  300,  1024 }
     };
     draw_state = 21;
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
@@ -114,6 +115,7 @@ START_TEST(equals_the_obvious_loops_on_large_cases)
             if (turn & 2) b = tri_view(b, TR_SHAPE(k, n), b_turned, 0);
             tr_tensor *bias = draw_plain(dtype, TR_SHAPE(n));
             compare(dtype, TR_SHAPE(m, n), a, b, bias, TRI_E_RELU, (int)i * 4 + turn);
+            compare(dtype, TR_SHAPE(m, n), a, b, NULL, TRI_E_IDENTITY, (int)i * 4 + turn);
             tr_scope_pop(scope);
         }
     }
@@ -125,6 +127,8 @@ static void same_bits(void)
 {
     static const int64_t sizes[][3] = {
         {256, 200, 784  },
+        { 32, 500, 784  },
+        { 60, 300, 1024 },
         { 40, 70,  12000},
         { 5,  400, 300  }
     };
