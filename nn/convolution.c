@@ -1,9 +1,6 @@
 /* convolution.c: layers that look at neighbourhoods of pictures [N, H, W, C]: convolution, its
-<<<<<<< HEAD
- * transpose, convolution of an enlarged picture, pooling, upsampling. Without options a convolution keeps the picture's size ('same').   */
-=======
- * transpose, pooling, upsampling. Without options a convolution keeps the picture's size. */
->>>>>>> opsd
+ * transpose, convolution of an enlarged picture, pooling, upsampling. Without options a convolution
+ * keeps the picture's size. */
 #include "nn/module.h"
 
 /* --- Convolution and its transpose ------------------------------------------------------------ */
@@ -64,7 +61,6 @@ static const tr_module_type conv2d_transpose_type = { .name = "conv2d_transpose"
                                                       .describe = convolution_describe,
                                                       .multiply_adds = convolution_multiply_adds };
 
-<<<<<<< HEAD
 static void upsample_conv2d_describe(const tr_module *m, char *text, size_t size)
 {
     const convolution *c = m->self;
@@ -79,12 +75,8 @@ static const tr_module_type upsample_conv2d_type = { .name = "upsample_conv2d",
                                                      .describe = upsample_conv2d_describe,
                                                      .multiply_adds = convolution_multiply_adds };
 
-static tr_module *convolution_new(const tr_module_type *type, int64_t in, int64_t out, int64_t kernel,
-                                  tr_activation act, const tr_layer_options *o)
-=======
 static tr_module *convolution_new(const tr_module_type *type, int64_t in, int64_t out,
                                   int64_t kernel, tr_activation act, const tr_layer_options *o)
->>>>>>> opsd
 {
     static const tr_layer_options same = { .conv = { .padding = TR_PAD_SAME } };
     if (tri_failed()) return NULL;
@@ -122,7 +114,6 @@ tr_module *tr_nn_conv2d_transpose(int64_t in, int64_t out, int64_t kernel, tr_ac
     return convolution_new(&conv2d_transpose_type, in, out, kernel, act, o);
 }
 
-<<<<<<< HEAD
 tr_module *tr_nn_upsample_conv2d(int64_t in, int64_t out, int64_t kernel, int64_t factor,
                                  tr_activation act, const tr_layer_options *o)
 {
@@ -138,10 +129,7 @@ tr_module *tr_nn_upsample_conv2d(int64_t in, int64_t out, int64_t kernel, int64_
     return m;
 }
 
-/* --- Pooling and upsampling -------------------------------------------------------------------------------- */
-=======
 /* --- Pooling and upsampling ------------------------------------------------------------------- */
->>>>>>> opsd
 
 typedef struct window {
     int64_t size;
