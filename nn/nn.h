@@ -144,8 +144,8 @@ TR_API tr_module *tr_nn_linear_transposed(tr_module *linear_layer, tr_activation
  * the stride is 1 and the padding 'same'. */
 TR_API tr_module *tr_nn_conv2d(int64_t in, int64_t out, int64_t kernel, tr_activation act,
                                const tr_layer_options *o);
-/* conv2d of the picture enlarged by `factor` (nearest), 'same' padding, in one pass; of the options,
- * no_bias and init count. */
+/* conv2d of the picture enlarged by `factor` (nearest), 'same' padding, in one pass; of the
+ * options, no_bias and init count. */
 TR_API tr_module *tr_nn_upsample_conv2d(int64_t in, int64_t out, int64_t kernel, int64_t factor,
                                         tr_activation act, const tr_layer_options *o);
 /* The transposed convolution: upsamples by the stride. weight [k, k, out / groups, in]. */
@@ -156,7 +156,7 @@ TR_API tr_module *tr_nn_max_pool2d(int64_t window); /* window x window, stride t
 TR_API tr_module *tr_nn_avg_pool2d(int64_t window);
 TR_API tr_module *tr_nn_upsample(int64_t factor); /* nearest */
 TR_API tr_module *tr_nn_activation(tr_activation act);
-TR_API tr_module *tr_nn_flatten(void);           /* [N, ...] -> [N, product] */
+TR_API tr_module *tr_nn_flatten(void); /* [N, ...] -> [N, product] */
 TR_API tr_module *tr_nn_reshape(tr_shape shape); /* [N, ...] -> [N, shape] */
 
 /* In training zeroes each value with probability `rate` and scales the others by 1 / (1 - rate). */
