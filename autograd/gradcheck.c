@@ -112,7 +112,8 @@ static void insert(row *rows, const row *r)
     rows[place] = *r;
 }
 
-/* Errors are relative to the element, but to no less than a hundredth of the largest one. */
+/* Errors are relative to the element, but to no less than a hundredth of the largest one. What
+ * looks wrong is forgiven the difference's own rounding error. */
 static void compare_variable(const check *k, int order, int variable, const tr_tensor *gradient,
                              row *rows)
 {
@@ -130,12 +131,13 @@ static void compare_variable(const check *k, int order, int variable, const tr_t
     for (int64_t i = 0; i < n && !tri_failed(); i++) {
         const double analytic = *element(gradient, i);
         const double size = fmax(fmax(fabs(analytic), fabs(numeric[i])), 0.01 * largest);
-        const double distance = fabs(analytic - numeric[i]) - noise[i];
-        const row    r = { .input = k->number[variable], .element = i, .analytic = analytic,
-                           .numeric = numeric[i],
-                           .error = isnan(distance) ? (double)INFINITY
-                                    : distance > 0  ? distance / size
-                                                    : 0 };
+        double       distance = fabs(analytic - numeric[i]);
+        if (distance > k->tolerance * size) distance = fmax(distance - noise[i], 0);
+        const row r = { .input = k->number[variable], .element = i, .analytic = analytic,
+                        .numeric = numeric[i],
+                        .error = isnan(analytic + numeric[i]) ? (double)INFINITY
+                                 : distance > 0               ? distance / size
+                                                              : 0 };
         insert(rows, &r);
     }
 }

@@ -9,14 +9,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* clang-format off */
 static const arg_option common[] = {
-    {"json",                          0, ARG_FLAG, NULL, 0, 0, "write one JSON object a line" },
-    { "quiet",                       'q', ARG_FLAG, NULL, 0, 0, "write errors only" },
-    { "threads",                              0, ARG_INT, "N", 1, 256,
-     "threads to use; the result does not depend on it [all]" },
+    { "json", 0, ARG_FLAG, NULL, 0, 0, "write one JSON object a line" },
+    { "quiet", 'q', ARG_FLAG, NULL, 0, 0, "write errors only" },
+    { "threads", 0, ARG_INT, "N", 1, 256,
+      "threads to use; the result does not depend on it [all]" },
     { "help", 'h', ARG_FLAG, NULL, 0, 0, "write this help" },
-    { 0                       },
+    { 0 },
 };
+/* clang-format on */
 
 int usage_error(const args *a, const char *format, ...)
 {
@@ -82,7 +84,7 @@ enum { TYPING_ERROR = 2 }; /* more edits are no slip of the finger */
 const char *nearest_command(const char *name)
 {
     const char *best = NULL;
-    int least = TYPING_ERROR + 1;
+    int         least = TYPING_ERROR + 1;
     for (const command *c = commands; c->name != NULL; c++)
         if (distance(name, c->name) < least) {
             least = distance(name, c->name);
@@ -94,7 +96,7 @@ const char *nearest_command(const char *name)
 static const char *nearest(const args *a, const char *name)
 {
     const char *best = NULL;
-    int least = TYPING_ERROR + 1;
+    int         least = TYPING_ERROR + 1;
     for (int t = 0; t < 2; t++)
         for (const arg_option *o = t == 0 ? a->command->options : common; o->name != NULL; o++)
             if (distance(name, o->name) < least) {
@@ -109,10 +111,10 @@ static const char *nearest(const args *a, const char *name)
 static bool check_value(const args *a, const arg_option *o, const char *value)
 {
     if (o->kind == ARG_TEXT) return true;
-    char *end = NULL;
+    char        *end = NULL;
     const double x = strtod(value, &end);
-    const bool number = end != value && *end == '\0' && isfinite(x);
-    const bool whole = o->kind == ARG_NUMBER || (number && floor(x) >= x);
+    const bool   number = end != value && *end == '\0' && isfinite(x);
+    const bool   whole = o->kind == ARG_NUMBER || (number && floor(x) >= x);
     if (number && whole && x >= o->least && x <= o->most) return true;
     usage_error(a, "--%s is %s; it must be %s from %.12g to %.12g", o->name, value,
                 o->kind == ARG_INT ? "a whole number" : "a number", o->least, o->most);
@@ -232,7 +234,7 @@ int64_t int_of(const args *a, const char *name, int64_t otherwise)
 static void write_options(const arg_option *o)
 {
     for (; o->name != NULL; o++) {
-        char left[64];
+        char      left[64];
         const int n = snprintf(left, sizeof left, "--%s%s%s", o->name, o->value != NULL ? " " : "",
                                o->value != NULL ? o->value : "");
         if (o->letter != '\0' && n > 0 && (size_t)n < sizeof left)

@@ -7,17 +7,19 @@
 
 #include <string.h>
 
+/* clang-format off */
 const arg_option check_options[] = {
-    {"order",  0, ARG_INT, "N", 1, 3, "highest order of derivative [2]" },
-    { 0},
+    { "order", 0, ARG_INT, "N", 1, 3, "highest order of derivative [2]" },
+    { 0 },
 };
+/* clang-format on */
 
 enum { SIDE = 4, IMAGES = 2, MAX_CHECKED = 6 };
 
 typedef struct outcome {
     const char *name, *kind;
-    int checks, failed;
-    double worst;
+    int         checks, failed;
+    double      worst;
 } outcome;
 
 static void write_outcome(const args *a, const outcome *o)
@@ -42,7 +44,7 @@ static void write_outcome(const args *a, const outcome *o)
 static outcome check_op(const tr_op *op, int order)
 {
     tri_op_check result = { 0 };
-    outcome o = { .name = op->name, .kind = "op" };
+    outcome      o = { .name = op->name, .kind = "op" };
     tri_check_op(op, order, NULL, &result);
     if (tr_status_get() != TR_OK) return o;
     o.checks = result.count;
@@ -54,8 +56,8 @@ static outcome check_op(const tr_op *op, int order)
 /* --- Models ------------------------------------------------------------------------------- */
 
 typedef struct frozen {
-    tr_model *model;
-    tr_tensor *x;
+    tr_model  *model;
+    tr_tensor *x, *labels;
 } frozen;
 
 /* The loss; the parameters that are varied are the model's own tensors, so they need no passing on.
@@ -63,36 +65,35 @@ typedef struct frozen {
 static tr_tensor *frozen_loss(void *context, tr_tensor *const *inputs)
 {
     const frozen *f = context;
-    tr_rng rng = tr_rng_seed(11);
+    tr_rng        rng = tr_rng_seed(11);
     (void)inputs;
-    return tr_model_loss(f->model, f->x, NULL, &rng).loss;
+    return tr_model_loss(f->model, f->x, f->labels, &rng).loss;
 }
 
 /* Sizes that a check can afford; options that a model lacks stay away. */
 static tr_settings *small_settings(const tr_model_type *type)
 {
     static const char *const small[][2] = {
-        {"latent",   "2"  },
-        { "hidden",  "5,4"},
-        { "filters", "2,3"},
-        { NULL,      NULL }
+        { "latent", "2" }, { "hidden", "5,4" }, { "channels", "2,3" }, { NULL, NULL }
     };
     tr_settings *s = tr_settings_new(type->options);
     for (int i = 0; small[i][0] != NULL; i++)
         for (const tr_option *o = type->options; o->name != NULL; o++)
-            if (strcmp(o->name, small[i][0]) == 0) tr_settings_set(s, o->name, small[i][1]);
+            if (strcmp(o->name, small[i][0]) == 0 && o->standard[0] != '\0')
+                tr_settings_set(s, o->name, small[i][1]);
     return s;
 }
 
 static outcome check_model(const tr_model_type *type, int order)
 {
-    tr_rng rng = tr_rng_seed(5);
+    tr_rng  rng = tr_rng_seed(5);
     outcome o = { .name = type->name, .kind = "model" };
-    frozen f = { .model = tr_model_new(type, small_settings(type), TR_SHAPE(SIDE, SIDE, 1), 3) };
+    frozen f = { .model = tr_model_new(type, small_settings(type), TR_SHAPE(SIDE, SIDE, 1), 2, 3) };
     tr_tensor *inputs[MAX_CHECKED];
-    int count = 0;
+    int        count = 0;
     if (f.model == NULL || tr_module_cast(f.model->net, TR_F64) != TR_OK) return o;
     f.x = tr_uniform(TR_F64, TR_SHAPE(IMAGES, SIDE, SIDE, 1), &rng);
+    f.labels = tr_zeros(TR_I64, TR_SHAPE(IMAGES));
     const tr_named_list list = tr_module_parameters(f.model->net);
     for (int64_t i = 0; i < list.count && count < MAX_CHECKED; i++)
         if (tr_numel(list.items[i].tensor) <= 128) inputs[count++] = list.items[i].tensor;
@@ -117,7 +118,7 @@ static bool wanted(const args *a, const char *name)
 
 static const char *unknown_word(const args *a)
 {
-    int count;
+    int                         count;
     const tr_model_type *const *types = tr_model_types(&count);
     for (int w = 0; w < a->word_count; w++) {
         bool known = tr_op_find(a->words[w]) != NULL;
@@ -129,10 +130,10 @@ static const char *unknown_word(const args *a)
 
 int run_check(const args *a)
 {
-    int op_count, type_count, failed = 0;
-    const tr_op *const *ops = tr_ops(&op_count);
+    int                         op_count, type_count, failed = 0;
+    const tr_op *const         *ops = tr_ops(&op_count);
     const tr_model_type *const *types = tr_model_types(&type_count);
-    const int order = (int)int_of(a, "order", 2);
+    const int                   order = (int)int_of(a, "order", 2);
     if (unknown_word(a) != NULL)
         return usage_error(
             a, "there is no operation or model %s; tenrec ops and tenrec models list them",
@@ -140,7 +141,7 @@ int run_check(const args *a)
     for (int i = 0; i < op_count + type_count; i++) {
         const char *name = i < op_count ? ops[i]->name : types[i - op_count]->name;
         if (!wanted(a, name)) continue;
-        tr_scope *scope = tr_scope_push();
+        tr_scope     *scope = tr_scope_push();
         const outcome o =
             i < op_count ? check_op(ops[i], order) : check_model(types[i - op_count], order);
         tr_scope_pop(scope);

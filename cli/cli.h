@@ -20,10 +20,10 @@ typedef enum arg_kind { ARG_FLAG, ARG_TEXT, ARG_INT, ARG_NUMBER } arg_kind;
 /* A table of these ends with one whose name is NULL. */
 typedef struct arg_option {
     const char *name;
-    char letter; /* also "-n"; 0: none */
-    arg_kind kind;
+    char        letter; /* also "-n"; 0: none */
+    arg_kind    kind;
     const char *value; /* what help calls it: "N" */
-    double least, most;
+    double      least, most;
     const char *help; /* one line, with the default */
 } arg_option;
 
@@ -31,36 +31,36 @@ struct command;
 
 typedef struct args {
     const struct command *command;
-    const char *names[MAX_GIVEN]; /* of the options given, in order, and their values */
-    const char *values[MAX_GIVEN];
-    int given;
-    const char *words[MAX_GIVEN]; /* what is no option */
-    int word_count;
+    const char           *names[MAX_GIVEN]; /* of the options given, in order, and their values */
+    const char           *values[MAX_GIVEN];
+    int                   given;
+    const char           *words[MAX_GIVEN]; /* what is no option */
+    int                   word_count;
 } args;
 
 typedef struct command {
-    const char *name, *words; /* "MODEL", "RUN", "[OP|MODEL]" */
-    const char *help;         /* one line */
+    const char       *name, *words; /* "MODEL", "RUN", "[OP|MODEL]" */
+    const char       *help;         /* one line */
     const arg_option *options;
-    int least_words, most_words;
+    int               least_words, most_words;
     int (*run)(const args *a);
     void (*more_help)(const args *a); /* written below the options; or NULL */
 } command;
 
 extern const command commands[];
-const command *find_command(const char *name);
-const char *nearest_command(const char *name); /* or NULL where none is near */
+const command       *find_command(const char *name);
+const char          *nearest_command(const char *name); /* or NULL where none is near */
 
 /* False after a message on stderr. */
 bool read_args(args *a, const command *c, int count, char *const *words);
 void write_help(const args *a);
 void write_overview(void);
 
-bool has(const args *a, const char *name);
+bool        has(const args *a, const char *name);
 const char *text_of(const args *a, const char *name,
                     const char *otherwise); /* the last one given */
-double number_of(const args *a, const char *name, double otherwise);
-int64_t int_of(const args *a, const char *name, int64_t otherwise);
+double      number_of(const args *a, const char *name, double otherwise);
+int64_t     int_of(const args *a, const char *name, int64_t otherwise);
 
 /* --- Ends
  * ------------------------------------------------------------------------------------------ */
@@ -76,10 +76,10 @@ int end_run(void);
 /* --- Output (terminal.c)
  * ---------------------------------------------------------------------------- */
 
-bool is_terminal(void);   /* stdout is one */
-bool has_colours(void);   /* and takes colours: NO_COLOR is not set, TERM is not dumb */
-int terminal_width(void); /* in columns; 80 where unknown */
-const char *bold(void);   /* escape codes, or "" */
+bool        is_terminal(void);    /* stdout is one */
+bool        has_colours(void);    /* and takes colours: NO_COLOR is not set, TERM is not dumb */
+int         terminal_width(void); /* in columns; 80 where unknown */
+const char *bold(void);           /* escape codes, or "" */
 const char *faint(void);
 const char *plain(void);
 
@@ -94,16 +94,11 @@ void add_metrics(tri_text *t, const char *key, const tr_metrics *m); /* "key":{"
 /* --- Shared by groups (open.c)
  * -------------------------------------------------------------------- */
 
-/* Options of every command, and of those that read a run. */
-#define ARG_DATA                                                                                   \
-    {                                                                                              \
-        "data", 0, ARG_TEXT, "D", 0, 0,                                                            \
-            "data instead of the run's, such as mnist:DIR (tenrec datasets)"                       \
-    }
-#define ARG_OUT(help)                                                                              \
-    {                                                                                              \
-        "out", 0, ARG_TEXT, "FILE", 0, 0, help                                                     \
-    }
+/* The option of commands that read a run and images. */
+/* clang-format off */
+#define ARG_DATA \
+    { "data", 0, ARG_TEXT, "D", 0, 0, "data in place of the run's, as in tenrec datasets" }
+/* clang-format on */
 
 /* The run named by the first word, ready to use; its data too where `data` is set. NULL on error.
  */
@@ -112,32 +107,41 @@ tr_run *open_run(const args *a, tr_open_mode mode, bool data);
 /* The settings that --set gives; NULL on error. */
 tr_settings *make_settings(const args *a, const tr_model_type *type);
 
+/* The classes that --NAME lists, or all but those of --exclude, as tr_dataset_options has them; NULL
+ * where neither is given. */
+const char *chosen_classes(const args *a, const char *name);
+
 /* The options of a model with defaults and ranges, a line each. */
 void write_settings(const tr_option *o);
 
+/* "28x28x1" as height, width and channels; false where it is not that. */
+bool read_size(const char *text, tr_shape *input);
+
 /* A model of this name with the settings of --set, for images of this size. NULL on error. */
-tr_model *make_model(const args *a, const char *name, tr_shape input, uint64_t seed);
+tr_model *make_model(const args *a, const char *name, tr_shape input, int64_t classes,
+                     uint64_t seed);
 
 /* --- Commands
  * ---------------------------------------------------------------------------------------- */
 
 extern const arg_option train_options[], sample_options[], reconstruct_options[], denoise_options[],
     interpolate_options[], eval_options[], report_options[], summary_options[], check_options[],
-    bench_options[], no_options[];
+    graph_options[], bench_options[], no_options[];
 
-int run_models(const args *a);
-int run_datasets(const args *a);
-int run_ops(const args *a);
-int run_summary(const args *a);
-int run_check(const args *a);
-int run_bench(const args *a);
-int run_train(const args *a);
+int  run_models(const args *a);
+int  run_datasets(const args *a);
+int  run_ops(const args *a);
+int  run_summary(const args *a);
+int  run_graph(const args *a);
+int  run_check(const args *a);
+int  run_bench(const args *a);
+int  run_train(const args *a);
 void help_train(const args *a);
-int run_eval(const args *a);
-int run_report(const args *a);
-int run_reconstruct(const args *a);
-int run_denoise(const args *a);
-int run_sample(const args *a);
-int run_interpolate(const args *a);
+int  run_eval(const args *a);
+int  run_report(const args *a);
+int  run_reconstruct(const args *a);
+int  run_denoise(const args *a);
+int  run_sample(const args *a);
+int  run_interpolate(const args *a);
 
 #endif

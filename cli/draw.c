@@ -5,45 +5,33 @@
 #include <math.h>
 #include <string.h>
 
-#define COUNT(standard)                                                                            \
-    {                                                                                              \
-        "count", 'n', ARG_INT, "N", 1, 10000, "how many images [" #standard "]"                    \
-    }
-#define SEED                                                                                       \
-    {                                                                                              \
-        "seed", 0, ARG_INT, "N", 0, 0x1p53, "of random numbers [0]"                                \
-    }
-#define ZOOM                                                                                       \
-    {                                                                                              \
-        "zoom", 0, ARG_INT, "N", 1, 64, "draw each pixel N x N [1]"                                \
-    }
-#define OUT ARG_OUT("where to; .png, .pgm or .ppm [RUN/COMMAND.png]")
+/* clang-format off */
+#define COUNT(standard) \
+    { "count", 'n', ARG_INT, "N", 1, 10000, "how many images [" #standard "]" }
+#define SEED { "seed", 0, ARG_INT, "N", 0, 0x1p53, "of random numbers [0]" }
+#define ZOOM { "zoom", 0, ARG_INT, "N", 1, 64, "draw each pixel N x N [1]" }
+#define OUT { "out", 0, ARG_TEXT, "FILE", 0, 0, "where to; .png, .pgm or .ppm [RUN/COMMAND.png]" }
 
 const arg_option reconstruct_options[] = { ARG_DATA, OUT, COUNT(20), ZOOM, { 0 } };
 const arg_option denoise_options[] = {
-    ARG_DATA,
-    OUT,
-    COUNT(20),
-    SEED,
-    ZOOM,
-    {"level",     0, ARG_NUMBER, "X", 0, 10, "how much noise [the model's; 0.5 for models without]" },
-    { 0},
+    ARG_DATA, OUT, COUNT(20), SEED, ZOOM,
+    { "level", 0, ARG_NUMBER, "X", 0, 10, "how much noise [the model's; 0.5 for models without]" },
+    { 0 },
 };
 const arg_option sample_options[] = { OUT, COUNT(64), SEED, ZOOM, { 0 } };
 const arg_option interpolate_options[] = {
-    ARG_DATA,
-    OUT,
-    {"count",                         'n', ARG_INT, "N", 1, 1000, "how many pairs of images [8]" },
-    { "steps",                        0, ARG_INT, "N", 2, 1000, "images in a row, both ends included [9]" },
-    { "spherical",                              0, ARG_FLAG, NULL, 0, 0, "go along the great circle, not the straight line" },
-    ZOOM,
-    { 0},
+    ARG_DATA, OUT, ZOOM,
+    { "count", 'n', ARG_INT, "N", 1, 1000, "how many pairs of images [8]" },
+    { "steps", 0, ARG_INT, "N", 2, 1000, "images in a row, both ends included [9]" },
+    { "spherical", 0, ARG_FLAG, NULL, 0, 0, "go along the great circle, not the straight line" },
+    { 0 },
 };
+/* clang-format on */
 
 /* What was measured, beside the picture: name, value, unit. */
 typedef struct figure {
     const char *name, *unit;
-    double value;
+    double      value;
 } figure;
 
 static void say(const args *a, const char *path, const figure *figures, int count)
@@ -73,7 +61,7 @@ static int finish(const args *a, const tr_run *run, tr_tensor *images, int64_t c
     char standard[32];
     snprintf(standard, sizeof standard, "/%s.png", a->command->name);
     const char *path = text_of(a, "out", NULL);
-    char *made = tr_scope_alloc(strlen(run->dir) + sizeof standard);
+    char       *made = tr_scope_alloc(strlen(run->dir) + sizeof standard);
     if (images == NULL || made == NULL) return end_run();
     if (path == NULL) path = strcat(strcpy(made, run->dir), standard);
     const tr_tensor *picture = tr_image_grid(
@@ -92,16 +80,16 @@ static double psnr(tr_tensor *a, tr_tensor *b)
 /* Lists of n images, shown in blocks of rows: `columns` of each list in turn. */
 static tr_tensor *interleave(tr_tensor *const *lists, int count, int64_t columns)
 {
-    tr_shape shape = tr_shape_of(lists[0]);
+    tr_shape      shape = tr_shape_of(lists[0]);
     const int64_t n = shape.dim[0];
-    int64_t out = 0;
-    const size_t bytes = (size_t)(tr_numel(lists[0]) / (n > 0 ? n : 1)) * sizeof(float);
+    int64_t       out = 0;
+    const size_t  bytes = (size_t)(tr_numel(lists[0]) / (n > 0 ? n : 1)) * sizeof(float);
     shape.dim[0] = (n + columns - 1) / columns * columns * count;
     tr_tensor *all = tr_zeros(TR_F32, shape);
     for (int64_t first = 0; all != NULL && first < n; first += columns)
         for (int k = 0; k < count; k++, out += columns) {
             const tr_tensor *list = lists[k] != NULL ? tri_contiguous(lists[k]) : NULL;
-            const int64_t row = n - first < columns ? n - first : columns;
+            const int64_t    row = n - first < columns ? n - first : columns;
             if (list == NULL) return NULL;
             memcpy((char *)all->data + (size_t)out * bytes,
                    (const char *)list->data + (size_t)first * bytes, (size_t)row * bytes);
@@ -118,10 +106,8 @@ int run_reconstruct(const args *a)
     tr_tensor *x = tr_show_images(run->dataset, int_of(a, "count", 20));
     tr_tensor *y = tr_model_reconstruct(run->model, x);
     if (y == NULL) return end_run();
-    const figure figures[] = {
-        {"mse", "average per pixel", tr_item(tr_mse(y, x, TR_MEAN)) },
-        { "psnr",    "dB",                 psnr(y,                          x)    }
-    };
+    const figure figures[] = { { "mse", "average per pixel", tr_item(tr_mse(y, x, TR_MEAN)) },
+                               { "psnr", "dB", psnr(y, x) } };
     return finish(a, run, interleave((tr_tensor *[]){ x, y }, 2, COLUMNS), COLUMNS, figures, 2);
 }
 
@@ -129,7 +115,7 @@ int run_reconstruct(const args *a)
  */
 static tr_tensor *spoil(const args *a, const tr_run *run, tr_tensor *x)
 {
-    tr_rng rng = tr_rng_seed((uint64_t)int_of(a, "seed", 0));
+    tr_rng      rng = tr_rng_seed((uint64_t)int_of(a, "seed", 0));
     const char *level = text_of(a, "level", NULL);
     if (run->model->type->corrupt == NULL)
         return tr_clamp(tr_add(x, tr_scale(tr_normal_like(x, &rng), number_of(a, "level", 0.5))), 0,
@@ -148,10 +134,8 @@ int run_denoise(const args *a)
     tr_tensor *noisy = spoil(a, run, x);
     tr_tensor *y = tr_model_reconstruct(run->model, noisy);
     if (y == NULL) return end_run();
-    const figure figures[] = {
-        {"psnr_noisy", "dB, noisy against original",    psnr(noisy, x)},
-        { "psnr",      "dB, restored against original", psnr(y,     x)}
-    };
+    const figure figures[] = { { "psnr_noisy", "dB, noisy against original", psnr(noisy, x) },
+                               { "psnr", "dB, restored against original", psnr(y, x) } };
     return finish(a, run, interleave((tr_tensor *[]){ x, noisy, y }, 3, COLUMNS), COLUMNS, figures,
                   2);
 }
@@ -170,11 +154,11 @@ int run_interpolate(const args *a)
     tr_run *run = open_run(a, TR_OPEN_WEIGHTS, true);
     if (run == NULL) return end_setup();
     tr_set_recording(false);
-    const int64_t steps = int_of(a, "steps", 9);
+    const int64_t    steps = int_of(a, "steps", 9);
     const tr_tensor *x = tr_show_images(run->dataset, 2 * int_of(a, "count", 8));
     if (x == NULL) return end_run();
     const int64_t pairs = tr_dim(x, 0) / 2;
-    tr_shape shape = tr_shape_of(x);
+    tr_shape      shape = tr_shape_of(x);
     shape.dim[0] = pairs;
     tr_tensor *from = tri_view(x, shape, x->stride, 0);
     tr_tensor *to = tri_view(x, shape, x->stride, pairs * x->stride[0]);

@@ -45,7 +45,7 @@ static void write_model_json(const tr_model_type *m)
 
 int run_models(const args *a)
 {
-    int count;
+    int                         count;
     const tr_model_type *const *types = tr_model_types(&count);
     for (int i = 0; i < count; i++) {
         if (has(a, "json"))
@@ -99,15 +99,15 @@ static void write_op_json(const tr_op *op)
 
 int run_ops(const args *a)
 {
-    int count;
+    int                 count;
     const tr_op *const *ops = tr_ops(&count);
     for (int i = 0; i < count; i++) {
         const tr_op *op = ops[i];
         if (has(a, "json"))
             write_op_json(op);
         else if (!has(a, "quiet"))
-            printf("%s%-20s%s %s;  %s\n", bold(), op->name, plain(), op->formula,
-                   op->gradient != NULL ? op->gradient : "no gradient");
+            printf("%s%-20s%s %s;  %s  (%s:%d)\n", bold(), op->name, plain(), op->formula,
+                   op->gradient != NULL ? op->gradient : "no gradient", op->file, op->line);
     }
     return end_run();
 }

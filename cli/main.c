@@ -1,6 +1,6 @@
 /* main.c: the table of commands and the way to them.
  * Read next: args.c (options), train.c (the largest command). */
-#include "cli/cli.h"
+#include "cli/uses.h"
 
 #include "tensor/kernels.h"
 
@@ -8,32 +8,44 @@
 
 const arg_option no_options[] = { { 0 } };
 
+/* clang-format off */
 const command commands[] = {
-    {"models",                                               "", "list the models", no_options, 0, 0, run_models, NULL },
-    { "datasets",                                     "", "list the data that can be trained on", no_options, 0, 0, run_datasets,
-     NULL },
-    { "ops",                                                     "", "list the operations, each with formula and gradient", no_options, 0, 0, run_ops,
-     NULL },
-    { "train",                                            "MODEL | --resume RUN", "train a model, or go on with a training", train_options, 0,
-     1, run_train, help_train },
-    { "eval",                                                     "RUN", "measure the trained model on the test split", eval_options, 1, 1, run_eval,
-     NULL },
-    { "reconstruct",                "RUN", "draw originals above reconstructions", reconstruct_options, 1, 1,
-     run_reconstruct, NULL },
-    { "denoise",                                            "RUN", "draw originals, noisy and restored images", denoise_options, 1, 1,
-     run_denoise, NULL },
-    { "sample",                                                     "RUN", "draw new images", sample_options, 1, 1, run_sample, NULL },
-    { "interpolate",                                                   "RUN", "draw images between pairs of images", interpolate_options, 1, 1,
-     run_interpolate, NULL },
-    { "report",                                                 "RUN", "write RUN/report.html again", report_options, 1, 1, run_report, NULL },
-    { "summary", "MODEL", "list layers, shapes, parameters and multiply-adds", summary_options, 1,
-     1, run_summary, help_train },
-    { "check",                                                     "[OP|MODEL]...", "compare gradients with finite differences", check_options, 0, 100,
-     run_check, NULL },
+    { "models", "", "list the models", no_options, 0, 0, run_models, NULL },
+    { "datasets", "", "list the data that can be trained on", no_options, 0, 0, run_datasets,
+      NULL },
+    { "ops", "", "list the operations, each with formula and gradient", no_options, 0, 0,
+      run_ops, NULL },
+    { "train", "MODEL | --resume RUN", "train a model, or go on with a training", train_options,
+      0, 1, run_train, help_train },
+    { "eval", "RUN", "measure the trained model on the test split", eval_options, 1, 1, run_eval,
+      NULL },
+    { "reconstruct", "RUN", "draw originals above reconstructions", reconstruct_options, 1, 1,
+      run_reconstruct, NULL },
+    { "denoise", "RUN", "draw originals, noisy and restored images", denoise_options, 1, 1,
+      run_denoise, NULL },
+    { "sample", "RUN", "draw new images", sample_options, 1, 1, run_sample, NULL },
+    { "interpolate", "RUN", "draw images between pairs of images", interpolate_options, 1, 1,
+      run_interpolate, NULL },
+    { "traverse", "RUN", "draw what each number of the code does", traverse_options, 1, 1,
+      run_traverse, NULL },
+    { "manifold", "RUN", "draw the map of a code of two numbers", manifold_options, 1, 1,
+      run_manifold, NULL },
+    { "arithmetic", "RUN", "draw class C + A - B, computed on codes", arithmetic_options, 1, 1,
+      run_arithmetic, NULL },
+    { "anomaly", "RUN", "score images by how badly the model explains them", anomaly_options, 1, 1,
+      run_anomaly, NULL },
+    { "report", "RUN", "write RUN/report.html again", report_options, 1, 1, run_report, NULL },
+    { "summary", "MODEL", "list layers, shapes, parameters and multiply-adds", summary_options,
+      1, 1, run_summary, help_train },
+    { "graph", "MODEL", "draw the tape of one training step, as DOT", graph_options, 1, 1,
+      run_graph, help_train },
+    { "check", "[OP|MODEL]...", "compare gradients with finite differences", check_options, 0, 100,
+      run_check, NULL },
     { "bench", "[CASE]...", "time products and training steps", bench_options, 0, 100, run_bench,
-     NULL },
-    { 0                                              },
+      NULL },
+    { 0 },
 };
+/* clang-format on */
 
 const command *find_command(const char *name)
 {

@@ -4,25 +4,27 @@
 #include <math.h>
 #include <string.h>
 
+/* clang-format off */
 const arg_option eval_options[] = {
     ARG_DATA,
-    {"limit",  0, ARG_INT, "N", 1, 1e12, "measure on the first N images only [all]" },
+    { "limit", 0, ARG_INT, "N", 1, 1e12, "measure on the first N images only [all]" },
     { "seed", 0, ARG_INT, "N", 0, 0x1p53, "of the model's own noise [the run's]" },
-    { 0      },
+    { 0 },
 };
+/* clang-format on */
 
 /* Mean squared error of reconstructions per pixel, over the first `count` images of the test split.
  */
 static double reconstruction_error(const tr_run *run, int64_t count)
 {
     enum { BATCH = 200 };
-    double sum = 0;
+    double     sum = 0;
     const bool recording = tr_set_recording(false);
     for (int64_t i = 0; i < count && tr_status_get() == TR_OK; i += BATCH) {
         const int64_t n = i + BATCH < count ? BATCH : count - i;
-        tr_scope *scope = tr_scope_push();
-        tr_tensor *x = tr_dataset_images(run->dataset, TR_TEST, i, i + n);
-        tr_tensor *y = tr_model_reconstruct(run->model, x);
+        tr_scope     *scope = tr_scope_push();
+        tr_tensor    *x = tr_dataset_images(run->dataset, TR_TEST, i, i + n);
+        tr_tensor    *y = tr_model_reconstruct(run->model, x);
         if (y != NULL) sum += (double)n * tr_item(tr_mse(y, x, TR_MEAN));
         tr_scope_pop(scope);
     }
@@ -35,7 +37,7 @@ int run_eval(const args *a)
     tr_run *run = open_run(a, TR_OPEN_WEIGHTS, true);
     if (run == NULL) return end_setup();
     tr_metrics metrics;
-    int64_t count = run->dataset->count[TR_TEST];
+    int64_t    count = run->dataset->count[TR_TEST];
     if (int_of(a, "limit", count) < count) count = int_of(a, "limit", count);
     if (count == 0) tr_fail(TR_ERR_VALUE, "%s has no test split", run->dataset->spec);
     tr_evaluate(

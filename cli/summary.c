@@ -1,28 +1,15 @@
 /* summary.c: `summary`: the layers of a model, before any training. */
 #include "cli/cli.h"
 
-#include <stdlib.h>
 #include <string.h>
 
+/* clang-format off */
 const arg_option summary_options[] = {
-    {"input",   0, ARG_TEXT, "HxWxC", 0, 0, "size of the images [28x28x1]" },
+    { "input", 0, ARG_TEXT, "HxWxC", 0, 0, "size of the images [28x28x1]" },
     { "set", 0, ARG_TEXT, "KEY=VALUE", 0, 0, "an option of the model; may be given several times" },
-    { 0       },
+    { 0 },
 };
-
-static bool read_size(const char *text, tr_shape *input)
-{
-    const char *at = text;
-    char *end;
-    *input = (tr_shape){ .rank = 3 };
-    for (int i = 0; i < 3; i++) {
-        input->dim[i] = strtoll(at, &end, 10);
-        if (end == at || input->dim[i] < 1 || input->dim[i] > 65536) return false;
-        if (*end != (i < 2 ? 'x' : '\0')) return false;
-        at = end + 1;
-    }
-    return true;
-}
+/* clang-format on */
 
 static void write_row_json(const tr_summary_row *row)
 {
@@ -58,13 +45,14 @@ int run_summary(const args *a)
     if (!read_size(text_of(a, "input", "28x28x1"), &input))
         return usage_error(a, "--input is %s; it must be HxWxC, such as 28x28x1",
                            text_of(a, "input", ""));
-    tr_model *model = make_model(a, a->words[0], input, 0);
+    tr_model *model = make_model(a, a->words[0], input, 10, 0);
     if (model == NULL) return end_setup();
     tr_set_recording(false);
-    tr_rng rng = tr_rng_seed(0);
+    tr_rng     rng = tr_rng_seed(0);
     tr_tensor *x = tr_zeros(TR_F32, TR_SHAPE(1, input.dim[0], input.dim[1], input.dim[2]));
-    (void)tr_model_loss(model, x, NULL, &rng); /* so that shapes are known */
-    int64_t count = 0, parameters = tr_module_parameter_count(model->net), work = 0;
+    (void)tr_model_loss(model, x, tr_zeros(TR_I64, TR_SHAPE(1)),
+                        &rng); /* so that shapes are known */
+    int64_t         count = 0, parameters = tr_module_parameter_count(model->net), work = 0;
     tr_summary_row *rows = tr_module_summary(model->net, &count);
     if (rows == NULL) return end_run();
     if (!has(a, "json"))

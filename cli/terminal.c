@@ -43,9 +43,9 @@ const char *plain(void)
 
 const char *show_count(double n, char text[32])
 {
-    char digits[24];
+    char      digits[24];
     const int length = snprintf(digits, sizeof digits, "%lld", llround(n));
-    int out = 0;
+    int       out = 0;
     for (int i = 0; i < length; i++) {
         if (i > 0 && (length - i) % 3 == 0 && digits[i - 1] != '-') text[out++] = ',';
         text[out++] = digits[i];

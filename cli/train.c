@@ -11,34 +11,39 @@
 #include <time.h>
 #include <unistd.h>
 
+/* clang-format off */
 const arg_option train_options[] = {
-    {"data",                                                   0, ARG_TEXT, "D", 0, 0, "what to train on (tenrec datasets) [digits]" },
-    { "out",                                                0, ARG_TEXT, "DIR", 0, 0, "run directory; must be new or empty [runs/MODEL-DATA]" },
-    { "overwrite",                                                       0, ARG_FLAG, NULL, 0, 0, "replace a run that is in DIR" },
-    { "resume",           0, ARG_TEXT, "RUN", 0, 0, "go on with the training in this directory" },
-    { "epochs",                                                   0, ARG_INT, "N", 1, 1e9, "passes over the images [the model's]" },
-    { "batch",                                                0, ARG_INT, "N", 1, 1e6, "images in a step [the model's]" },
-    { "lr",                                                       0, ARG_NUMBER, "X", 1e-12, 1e6, "learning rate of Adam [the model's]" },
+    { "data", 0, ARG_TEXT, "D", 0, 0, "what to train on (tenrec datasets) [digits]" },
+    { "out", 0, ARG_TEXT, "DIR", 0, 0, "run directory; must be new or empty [runs/MODEL-DATA]" },
+    { "overwrite", 0, ARG_FLAG, NULL, 0, 0, "replace a run that is in DIR" },
+    { "resume", 0, ARG_TEXT, "RUN", 0, 0, "go on with the training in this directory" },
+    { "epochs", 0, ARG_INT, "N", 1, 1e9, "passes over the images [the model's]" },
+    { "batch", 0, ARG_INT, "N", 1, 1e6, "images in a step [the model's]" },
+    { "lr", 0, ARG_NUMBER, "X", 1e-12, 1e6, "learning rate of Adam [the model's]" },
     { "seed", 0, ARG_INT, "N", 0, 0x1p53, "of weights, order of images, and noise [0]" },
-    { "limit",                                             0, ARG_INT, "N", 1, 1e12, "train on the first N images only [all]" },
-    { "val-limit",                                                0, ARG_INT, "N", 1, 1e12, "validate on the first N images only [all]" },
-    { "val-split",                                                       0, ARG_NUMBER, "X", 0, 0.9,
-     "validate on this share of the train split [the test split]" },
-    { "early-stop",                          0, ARG_INT, "N", 1, 1e9,
-     "stop after N epochs without a lower validation loss" },
-    { "checkpoint-every",                                                0, ARG_INT, "N", 1, 1e12, "a checkpoint every N steps too [each epoch]" },
-    { "set",                                                0, ARG_TEXT, "KEY=VALUE", 0, 0, "an option of the model; may be given several times" },
-    { "no-report",                                                       0, ARG_FLAG, NULL, 0, 0, "do not write report.html at the end" },
-    { 0            },
+    { "limit", 0, ARG_INT, "N", 1, 1e12, "train on the first N images only [all]" },
+    { "val-limit", 0, ARG_INT, "N", 1, 1e12, "validate on the first N images only [all]" },
+    { "val-split", 0, ARG_NUMBER, "X", 0, 0.9,
+      "validate on this share of the train split [the test split]" },
+    { "early-stop", 0, ARG_INT, "N", 1, 1e9,
+      "stop after N epochs without a lower validation loss" },
+    { "checkpoint-every", 0, ARG_INT, "N", 1, 1e12, "a checkpoint every N steps too [each epoch]" },
+    { "classes", 0, ARG_TEXT, "A,B,..", 0, 0,
+     "train on these classes only; validates on a tenth of their images" },
+    { "exclude", 0, ARG_TEXT, "A,B,..", 0, 0, "train on all classes but these" },
+    { "set", 0, ARG_TEXT, "KEY=VALUE", 0, 0, "an option of the model; may be given several times" },
+    { "no-report", 0, ARG_FLAG, NULL, 0, 0, "do not write report.html at the end" },
+    { 0 },
 };
+/* clang-format on */
 
 /* --- Help --------------------------------------------------------------------------------- */
 
 void help_train(const args *a)
 {
-    int count;
+    int                         count;
     const tr_model_type *const *types = tr_model_types(&count);
-    const tr_model_type *type = NULL;
+    const tr_model_type        *type = NULL;
     for (int i = 0; i < count && a->word_count > 0; i++)
         if (strcmp(types[i]->name, a->words[0]) == 0) type = types[i];
     if (type == NULL) {
@@ -82,7 +87,7 @@ static bool asked_to_stop(void *context)
 /* --- Progress ----------------------------------------------------------------------------- */
 
 typedef struct face {
-    bool json, quiet, bar;
+    bool   json, quiet, bar;
     double drawn; /* when the bar was drawn last */
     double images_per_second, seconds;
 } face;
@@ -102,9 +107,9 @@ static void clear_bar(const face *f)
 /* "epoch 2/10 ━━━━━━━━─────── loss 0.1213  23,410 images/s  1 min 05 s left", as much as fits. */
 static void draw_bar(const tr_progress *p)
 {
-    char head[48], tail[3][64], speed[32], left[32];
+    char      head[48], tail[3][64], speed[32], left[32];
     const int width = terminal_width() - 1;
-    int used =
+    int       used =
         snprintf(head, sizeof head, "epoch %lld/%lld ", (long long)p->epoch, (long long)p->epochs);
     snprintf(tail[0], sizeof tail[0], " loss %.4g", p->loss);
     snprintf(tail[1], sizeof tail[1], "  %s images/s", show_count(p->images_per_second, speed));
@@ -112,7 +117,7 @@ static void draw_bar(const tr_progress *p)
     int parts = 0;
     for (; parts < 3 && used + (int)strlen(tail[parts]) + 8 <= width; parts++)
         used += (int)strlen(tail[parts]);
-    int cells = width - used < 40 ? width - used : 40;
+    int       cells = width - used < 40 ? width - used : 40;
     const int full = (int)((double)cells * (double)p->step / (double)p->steps);
     printf("\r%s", head);
     for (int i = 0; i < cells; i++) {
@@ -189,10 +194,13 @@ static tr_run *begin(const args *a)
     const tr_model_type *type = tr_model_find(a->words[0]);
     if (type == NULL || make_settings(a, type) == NULL) return NULL; /* before data are read */
     const uint64_t seed = (uint64_t)int_of(a, "seed", 0);
-    tr_dataset *data = tr_dataset_open(text_of(a, "data", "digits"), NULL);
+    const char *classes = chosen_classes(a, "classes");
+    tr_dataset *data = tr_dataset_open(text_of(a, "data", "digits"),
+                                       &(tr_dataset_options){ .classes = classes });
     if (data == NULL) return NULL;
     tr_model *model =
-        make_model(a, a->words[0], TR_SHAPE(data->height, data->width, data->channels), seed);
+        make_model(a, a->words[0], TR_SHAPE(data->height, data->width, data->channels),
+                   data->classes, seed);
     const char *out = text_of(a, "out", NULL);
     if (out == NULL) out = free_directory(type->name, data->name);
     if (model == NULL || out == NULL) return NULL;
@@ -203,7 +211,8 @@ static tr_run *begin(const args *a)
                                            .seed = seed,
                                            .limit = int_of(a, "limit", 0),
                                            .val_limit = int_of(a, "val-limit", 0),
-                                           .val_split = number_of(a, "val-split", 0),
+                                           .val_split =
+                                               number_of(a, "val-split", classes != NULL ? 0.1 : 0),
                                            .early_stop = int_of(a, "early-stop", 0),
                                            .checkpoint_every = int_of(a, "checkpoint-every", 0),
                                            .overwrite = has(a, "overwrite") });
@@ -222,8 +231,10 @@ static int check_words(const args *a)
 {
     static const char *const fixed[] = {
         "batch",      "lr",  "seed", "limit",     "val-limit",        "val-split",
-        "early-stop", "set", "out",  "overwrite", "checkpoint-every", NULL
+        "early-stop", "set", "out",  "overwrite", "checkpoint-every", "classes", "exclude", NULL
     };
+    if (has(a, "classes") && has(a, "exclude"))
+        return usage_error(a, "give --classes or --exclude, not both");
     if (!has(a, "resume"))
         return a->word_count == 1
                    ? EXIT_OK
@@ -244,7 +255,7 @@ static int check_words(const args *a)
 static void write_event(const face *f, const tr_run *run, const char *event)
 {
     const tr_epoch *row = tr_run_last(run);
-    tri_text t = { 0 };
+    tri_text        t = { 0 };
     tri_text_add(&t, "{\"event\":\"%s\",\"model\":", event);
     tri_text_string(&t, run->model->type->name);
     tri_text_add(&t, ",\"data\":");
@@ -267,7 +278,7 @@ static void write_event(const face *f, const tr_run *run, const char *event)
 
 static void write_begin(const face *f, const tr_run *run)
 {
-    char count[32], images[32];
+    char    count[32], images[32];
     int64_t begin, end;
     if (f->json || f->quiet) return;
     tri_train_range(run, &begin, &end);

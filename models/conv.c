@@ -3,8 +3,9 @@
  *     encoder  conv 3x3 x32, max-pool 2, conv x64, max-pool 2, conv x128      28x28x1 -> 7x7x128
  *     decoder  conv x64, upsample 2, conv x32, upsample 2, conv x1, sigmoid   7x7x128 -> 28x28x1
  *
- * 'same' padding and ReLU throughout, binary cross-entropy, as in the source material. The code is
- * larger than the picture: it is the structure that limits it, not the size.                        */
+ * 'same' padding and ReLU throughout, binary cross-entropy, as in the source material; weights
+ * start with He et al.'s spread. The code is larger than the picture: it is the structure that
+ * limits it, not the size. */
 #include "models/zoo.h"
 
 static const tr_option options[] = {
@@ -14,33 +15,33 @@ static const tr_option options[] = {
     { 0 },
 };
 
+/* He et al.'s spread keeps the signal's size through layers of ReLU. */
+static const tr_layer_options layer = { .init = TR_INIT_HE_UNIFORM,
+                                        .conv = { .padding = TR_PAD_SAME } };
+
 static tr_module *conv(int64_t in, int64_t out, tr_activation act)
 {
-    return tr_nn_conv2d(in, out, 3, act, NULL);
+    return tr_nn_conv2d(in, out, 3, act, &layer);
 }
 
 static tr_status build(tr_model *m)
 {
     int64_t   channels[TR_MAX_SIZES];
-    const int count = tr_settings_sizes(m->settings, "channels", channels);
-    if (count < 1 || count > 12)
-        return tr_fail(TR_ERR_VALUE, "option channels: %d sizes; 1 .. 12 are needed", count);
-    const int64_t factor = (int64_t)1 << (count - 1), h = m->input.dim[0], w = m->input.dim[1];
-    if (h % factor != 0 || w % factor != 0)
-        return tr_fail(TR_ERR_SHAPE,
-                       "conv: pictures of %lld x %lld cannot be halved %d times; the sides must be "
-                       "divisible by %lld",
-                       (long long)h, (long long)w, count - 1, (long long)factor);
+    const int count = tri_channels_setting(m, channels);
+    if (count < 1 || tri_check_halving(m, count - 1) != TR_OK) return tr_status_get();
     tr_module *encoder = tr_nn_sequence(NULL, 0), *decoder = tr_nn_sequence(NULL, 0);
     for (int i = 0; i < count; i++) {
         if (i > 0) tr_nn_append(encoder, tr_nn_max_pool2d(2));
-        tr_nn_append(encoder, conv(i > 0 ? channels[i - 1] : m->input.dim[2], channels[i], TR_RELU));
+        tr_nn_append(encoder,
+                     conv(i > 0 ? channels[i - 1] : m->input.dim[2], channels[i], TR_RELU));
     }
-    for (int i = count - 1; i > 0; i--) {
-        tr_nn_append(decoder, conv(channels[i], channels[i - 1], TR_RELU));
-        tr_nn_append(decoder, tr_nn_upsample(2));
+    for (int i = count - 1; i >= 0; i--) {
+        const int64_t       out = i > 0 ? channels[i - 1] : m->input.dim[2];
+        const tr_activation act = i > 0 ? TR_RELU : TR_IDENTITY;
+        tr_nn_append(decoder, i == count - 1
+                                  ? conv(channels[i], out, act)
+                                  : tr_nn_upsample_conv2d(channels[i], out, 3, 2, act, &layer));
     }
-    tr_nn_append(decoder, conv(channels[0], m->input.dim[2], TR_IDENTITY));
     return tri_plain_build(m, encoder, decoder, TR_SIGMOID);
 }
 
@@ -62,6 +63,11 @@ const tr_model_type tri_model_conv = {
     .source = "lecture notes, convolutional autoencoder; Masci et al. 2011",
     .unit = TR_PER_PIXEL,
     .options = options,
-    .batch = 256, .epochs = 20, .lr = 1e-3,
-    .build = build, .loss = loss, .encode = tri_encode, .decode = decode,
+    .batch = 256,
+    .epochs = 20,
+    .lr = 1e-3,
+    .build = build,
+    .loss = loss,
+    .encode = tri_encode,
+    .decode = decode,
 };

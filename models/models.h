@@ -1,13 +1,14 @@
-/* models.h: the zoo. A model is an idea (how the code is made, what is minimised) with options, built
- * for pictures of any size. Networks come from nn/, the loop from train/; a model file holds its idea.
+/* models.h: the zoo. A model is an idea (how the code is made, what is minimised) with options,
+ * built for pictures of any size. Networks come from nn/, the loop from train/; a model file holds
+ * its idea.
  *
  *     tr_settings *s = tr_settings_new(tr_model_find("vae")->options);
  *     tr_settings_set(s, "latent", "2");
- *     tr_model *vae = tr_model_new(tr_model_find("vae"), s, TR_SHAPE(28, 28, 1), 7);
+ *     tr_model *vae = tr_model_new(tr_model_find("vae"), s, TR_SHAPE(28, 28, 1), 0, 7);
  *     tr_terms terms = tr_model_loss(vae, x, NULL, &rng);     terms.loss is what tr_backward takes
  *
  * Add a model: one file with a tr_model_type, one line in models/zoo.c. The options drive `--set`,
- * `--help`, config.json and the documentation.                                                     */
+ * `--help`, config.json and the documentation. */
 #ifndef TENREC_MODELS_H
 #define TENREC_MODELS_H
 
@@ -17,7 +18,8 @@
 extern "C" {
 #endif
 
-/* --- Options and settings -------------------------------------------------------------------------------- */
+/* --- Options and settings
+ * -------------------------------------------------------------------------------- */
 
 typedef enum tr_option_kind {
     TR_OPTION_INT,
@@ -45,18 +47,21 @@ typedef struct tr_settings tr_settings;
 TR_API tr_settings *tr_settings_new(const tr_option *options); /* all at their defaults */
 /* Errors name the option, the value, what is allowed; an unknown name lists the known ones. */
 TR_API tr_status   tr_settings_set(tr_settings *s, const char *name, const char *value);
-TR_API const char *tr_settings_text(const tr_settings *s, const char *name); /* any kind; also of choices */
+TR_API const char *tr_settings_text(const tr_settings *s,
+                                    const char        *name); /* any kind; also of choices */
 TR_API int64_t     tr_settings_int(const tr_settings *s, const char *name);
 TR_API double      tr_settings_float(const tr_settings *s, const char *name);
 TR_API bool        tr_settings_bool(const tr_settings *s, const char *name);
 TR_API bool        tr_settings_is(const tr_settings *s, const char *name, const char *choice);
-TR_API int         tr_settings_sizes(const tr_settings *s, const char *name, int64_t sizes[TR_MAX_SIZES]);
+TR_API int tr_settings_sizes(const tr_settings *s, const char *name, int64_t sizes[TR_MAX_SIZES]);
 TR_API const tr_option *tr_settings_options(const tr_settings *s);
 
-/* --- Models ------------------------------------------------------------------------------------------------ */
+/* --- Models
+ * ------------------------------------------------------------------------------------------------
+ */
 
-/* What a loss consists of. `loss` is minimised; the named terms are what logs and reports show, each
- * a tensor of one value, in the model's unit, unweighted. */
+/* What a loss consists of. `loss` is minimised; the named terms are what logs and reports show,
+ * each a tensor of one value, in the model's unit, unweighted. */
 enum { TR_MAX_TERMS = 8 };
 typedef struct tr_terms {
     tr_tensor  *loss;
@@ -73,6 +78,10 @@ typedef enum tr_loss_unit {
 
 typedef struct tr_model tr_model;
 
+/* Hands out the training images a batch after another, [N, H, W, C]; NULL after the last one, and
+ * on error. A batch holds its values until the next call. */
+typedef tr_tensor *(*tr_next_batch)(void *context);
+
 typedef struct tr_model_type {
     const char      *name;
     const char      *summary; /* one line */
@@ -85,32 +94,50 @@ typedef struct tr_model_type {
     /* Makes model->net, with parts named encoder, decoder, ..., from settings and input shape. */
     tr_status (*build)(tr_model *model);
 
-    /* x is [N, H, W, C] in [0, 1]. */
+    /* x is [N, H, W, C] in [0, 1]; labels i64 [N], or NULL where there are none. */
     tr_terms (*loss)(tr_model *model, tr_tensor *x, tr_tensor *labels, tr_rng *rng);
 
-    tr_tensor *(*encode)(tr_model *model, tr_tensor *x);  /* [N, ...]: the code; of a distribution, its mean */
-    tr_tensor *(*decode)(tr_model *model, tr_tensor *z);  /* [N, H, W, C] in [0, 1] for display */
-    tr_tensor *(*corrupt)(tr_model *model, tr_tensor *x, tr_rng *rng); /* denoising's noise; NULL: none */
-    tr_tensor *(*sample)(tr_model *model, int64_t count, tr_rng *rng); /* new pictures; NULL: not generative */
+    tr_tensor *(*encode)(tr_model  *model,
+                         tr_tensor *x); /* [N, ...]: the code; of a distribution, its mean */
+    tr_tensor *(*decode)(tr_model *model, tr_tensor *z); /* [N, H, W, C] in [0, 1] for display */
+    tr_tensor *(*corrupt)(tr_model *model, tr_tensor *x,
+                          tr_rng *rng); /* denoising's noise; NULL: none */
+    tr_tensor *(*sample)(tr_model *model, int64_t count,
+                         tr_rng *rng); /* new pictures; NULL: not generative */
+
+    /* Optional: finds all weights in one pass over the images; the trainer then takes no steps. */
+    tr_status (*fit)(tr_model *model, tr_next_batch next, void *context);
+
+    /* Optional, of likelihood models: ln p(x, z) - ln q(z|x) for `samples` codes z that are drawn
+     * from q(z|x) for each image: [samples, N]. */
+    tr_tensor *(*log_weights)(tr_model *model, tr_tensor *x, tr_tensor *labels, int64_t samples,
+                              tr_rng *rng);
 } tr_model_type;
 
 struct tr_model {
     const tr_model_type *type;
     tr_settings         *settings;
-    tr_shape             input; /* [H, W, C] */
-    int64_t              pixels; /* H W C */
-    tr_module           *net;
-    void                *self; /* the type's own */
+    tr_shape             input;   /* [H, W, C] */
+    int64_t              pixels;  /* H W C */
+    int64_t              classes; /* labels are 0 .. classes - 1; 0: there are none */
+    double epoch; /* how many epochs it was trained, with the fraction of the one under
+                     way; whoever trains it sets this before each step. Schedules such
+                     as a KL warm-up follow it, in training mode */
+    tr_module *net;
+    void      *self; /* the type's own */
 };
 
 TR_API const tr_model_type *const *tr_model_types(int *count);
 /* NULL and an error that lists the known names. */
 TR_API const tr_model_type *tr_model_find(const char *name);
 
-/* Builds and initialises; settings may be NULL for defaults. */
-TR_API tr_model *tr_model_new(const tr_model_type *type, tr_settings *settings, tr_shape input, uint64_t seed);
+/* Builds and initialises; settings may be NULL for defaults. Models that use no labels take any
+ * number of classes, 0 too. */
+TR_API tr_model *tr_model_new(const tr_model_type *type, tr_settings *settings, tr_shape input,
+                              int64_t classes, uint64_t seed);
 
-/* These check shapes and call the type's functions. In evaluation mode turn recording off around them. */
+/* These check shapes and call the type's functions. In evaluation mode turn recording off around
+ * them. */
 TR_API tr_terms   tr_model_loss(tr_model *m, tr_tensor *x, tr_tensor *labels, tr_rng *rng);
 TR_API tr_tensor *tr_model_encode(tr_model *m, tr_tensor *x);
 TR_API tr_tensor *tr_model_decode(tr_model *m, tr_tensor *z);
@@ -118,6 +145,14 @@ TR_API tr_tensor *tr_model_reconstruct(tr_model *m, tr_tensor *x); /* decode(enc
 /* An error names the model where it cannot. */
 TR_API tr_tensor *tr_model_corrupt(tr_model *m, tr_tensor *x, tr_rng *rng);
 TR_API tr_tensor *tr_model_sample(tr_model *m, int64_t count, tr_rng *rng);
+TR_API tr_status  tr_model_fit(tr_model *m, tr_next_batch next, void *context);
+
+/* ln p(x) of each image, [N] in nats, estimated from below by importance sampling with `samples`
+ * codes: ln of the mean of p(x, z) / q(z|x), z from q(z|x) (Burda et al. 2016, eq. 8). More samples
+ * come nearer: 5,000 are usual for figures. For models that know a likelihood; others are an error.
+ * Of a labelled model it is ln p(x | label). */
+TR_API tr_tensor *tr_model_log_likelihood(tr_model *m, tr_tensor *x, tr_tensor *labels,
+                                          int64_t samples, tr_rng *rng);
 
 #ifdef __cplusplus
 }

@@ -1,5 +1,5 @@
 /* settings.c: the values of a model's options. They are kept as text, exactly as given, and checked
- * against kind and range when set: what reads them later cannot fail.                               */
+ * against kind and range when set: what reads them later cannot fail. */
 #include "models/models.h"
 #include "tensor/core.h"
 
@@ -37,14 +37,15 @@ static int find(const tr_settings *s, const char *name)
     return -1;
 }
 
-/* --- Checks ---------------------------------------------------------------------------------------------- */
+/* --- Checks
+ * ---------------------------------------------------------------------------------------------- */
 
 static tr_status fail_range(const tr_option *o, const char *value)
 {
     const char *kind = o->kind == TR_OPTION_FLOAT ? "a number" : "a whole number";
     if (o->kind == TR_OPTION_SIZES) kind = "whole numbers separated by commas, each";
-    return tr_fail(TR_ERR_VALUE, "option %s: \"%s\" is not %s in %.12g .. %.12g", o->name, value, kind,
-                   o->least, o->most);
+    return tr_fail(TR_ERR_VALUE, "option %s: \"%s\" is not %s in %.12g .. %.12g", o->name, value,
+                   kind, o->least, o->most);
 }
 
 /* Reads one number; *end is set behind it. NaN where there is none. */
@@ -92,7 +93,8 @@ static tr_status check_value(const tr_option *o, const char *value)
         return tr_fail(TR_ERR_VALUE, "option %s: \"%s\" is neither true nor false", o->name, value);
     case TR_OPTION_CHOICE:
         if (is_choice(o->choices, value)) return TR_OK;
-        return tr_fail(TR_ERR_VALUE, "option %s: \"%s\" is not one of %s", o->name, value, o->choices);
+        return tr_fail(TR_ERR_VALUE, "option %s: \"%s\" is not one of %s", o->name, value,
+                       o->choices);
     default: return check_numbers(o, value);
     }
 }
@@ -121,7 +123,8 @@ tr_status tr_settings_set(tr_settings *s, const char *name, const char *value)
     return TR_OK;
 }
 
-/* --- Reading --------------------------------------------------------------------------------------------- */
+/* --- Reading
+ * --------------------------------------------------------------------------------------------- */
 
 const char *tr_settings_text(const tr_settings *s, const char *name)
 {

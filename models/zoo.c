@@ -1,10 +1,18 @@
 /* zoo.c: the list of models, and the checked entrances to what a model can do. */
 #include "models/zoo.h"
 
+#include <math.h>
 #include <string.h>
 
 static const tr_model_type *const types[] = {
-    &tri_model_undercomplete, &tri_model_deep, &tri_model_denoising, &tri_model_conv, &tri_model_vae,
+    &tri_model_undercomplete, &tri_model_overcomplete,
+    &tri_model_deep,          &tri_model_stacked,
+    &tri_model_sparse,        &tri_model_denoising,
+    &tri_model_contractive,   &tri_model_contrastive,
+    &tri_model_conv,          &tri_model_conv_transpose,
+    &tri_model_stochastic,    &tri_model_vae,
+    &tri_model_conv_vae,      &tri_model_cvae,
+    &tri_model_iwae,          &tri_model_pca,
 };
 
 const tr_model_type *const *tr_model_types(int *count)
@@ -30,7 +38,8 @@ const tr_model_type *tr_model_find(const char *name)
     return NULL;
 }
 
-tr_model *tr_model_new(const tr_model_type *type, tr_settings *settings, tr_shape input, uint64_t seed)
+tr_model *tr_model_new(const tr_model_type *type, tr_settings *settings, tr_shape input,
+                       int64_t classes, uint64_t seed)
 {
     if (tri_failed() || type == NULL) return NULL;
     if (input.rank != 3 || tri_shape_numel(input) < 1 || !tri_check_shape(input, type->name)) {
@@ -45,11 +54,13 @@ tr_model *tr_model_new(const tr_model_type *type, tr_settings *settings, tr_shap
     m->settings = settings != NULL ? settings : tr_settings_new(type->options);
     m->input = input;
     m->pixels = tri_shape_numel(input);
+    m->classes = classes;
     if (m->settings == NULL || type->build(m) != TR_OK) return NULL;
     return tr_module_init(m->net, seed) == TR_OK ? m : NULL;
 }
 
-/* --- Entrances ------------------------------------------------------------------------------------------- */
+/* --- Entrances
+ * ------------------------------------------------------------------------------------------- */
 
 static bool check_pictures(const tr_model *m, const tr_tensor *x)
 {
@@ -65,14 +76,29 @@ static bool check_pictures(const tr_model *m, const tr_tensor *x)
     if (x->rank == 4 && tri_shape_equal(one, m->input)) return true;
     char text[240], expected[200];
     tr_fail(TR_ERR_SHAPE, "%s: built for pictures %s, got a batch %s", m->type->name,
-            tri_describe_shape(m->input, expected, sizeof expected), tr_describe(x, text, sizeof text));
+            tri_describe_shape(m->input, expected, sizeof expected),
+            tr_describe(x, text, sizeof text));
+    return false;
+}
+
+/* Labels may be absent; those that are there must be a class for each picture. */
+static bool check_labels(const tr_model *m, const tr_tensor *x, const tr_tensor *labels)
+{
+    if (labels == NULL) return true;
+    if (!tri_check_alive(labels, m->type->name)) return false;
+    if (labels->dtype == TR_I64 && labels->rank == 1 && labels->shape[0] == x->shape[0])
+        return true;
+    char text[240];
+    tr_fail(TR_ERR_SHAPE, "%s: labels are %s, expected i64[%lld]", m->type->name,
+            tr_describe(labels, text, sizeof text), (long long)x->shape[0]);
     return false;
 }
 
 tr_terms tr_model_loss(tr_model *m, tr_tensor *x, tr_tensor *labels, tr_rng *rng)
 {
     tr_terms none = { 0 };
-    return check_pictures(m, x) ? m->type->loss(m, x, labels, rng) : none;
+    return check_pictures(m, x) && check_labels(m, x, labels) ? m->type->loss(m, x, labels, rng)
+                                                              : none;
 }
 
 tr_tensor *tr_model_encode(tr_model *m, tr_tensor *x)
@@ -102,10 +128,60 @@ tr_tensor *tr_model_sample(tr_model *m, int64_t count, tr_rng *rng)
 {
     if (tri_failed() || m == NULL) return NULL;
     if (count < 1) {
-        tr_fail(TR_ERR_VALUE, "sample: %lld pictures were asked for; at least 1 is needed", (long long)count);
+        tr_fail(TR_ERR_VALUE, "sample: %lld pictures were asked for; at least 1 is needed",
+                (long long)count);
         return NULL;
     }
     if (m->type->sample != NULL) return m->type->sample(m, count, rng);
     tr_fail(TR_ERR_STATE, "%s: not a generative model; vae is", m->type->name);
     return NULL;
+}
+
+tr_status tr_model_fit(tr_model *m, tr_next_batch next, void *context)
+{
+    if (tri_failed() || m == NULL) return tr_status_get();
+    if (m->type->fit != NULL) return m->type->fit(m, next, context);
+    return tr_fail(TR_ERR_STATE, "%s: is trained in steps, by its gradient; pca is fitted",
+                   m->type->name);
+}
+
+/* --- Likelihood --------------------------------------------------------------------------------
+ */
+
+/* Sums of exponentials, kept as their logarithm, over parts that fit in memory: the size of a part
+ * follows from the shape of x alone. */
+static void add_log_weights(tr_model *m, tr_tensor *x, tr_tensor *labels, int64_t samples,
+                            tr_rng *rng, tr_tensor *total)
+{
+    const int64_t part = 1 + 2048 / (tr_dim(x, 0) + 1);
+    for (int64_t done = 0; done < samples && !tri_failed(); done += part) {
+        tr_scope     *scope = tr_scope_push();
+        const int64_t k = samples - done < part ? samples - done : part;
+        tr_tensor    *log_w = m->type->log_weights(m, x, labels, k, rng);
+        tr_tensor    *sum = tr_logsumexp(log_w, TR_AXES(0), false);
+        if (done > 0)
+            sum = tr_logsumexp(tr_stack((tr_tensor *[]){ total, sum }, 2, 0), TR_AXES(0), false);
+        tr_assign(total, sum);
+        tr_scope_pop(scope);
+    }
+}
+
+tr_tensor *tr_model_log_likelihood(tr_model *m, tr_tensor *x, tr_tensor *labels, int64_t samples,
+                                   tr_rng *rng)
+{
+    if (!check_pictures(m, x) || !check_labels(m, x, labels)) return NULL;
+    if (m->type->log_weights == NULL || samples < 1) {
+        if (samples < 1)
+            tr_fail(TR_ERR_VALUE, "log_likelihood: samples is %lld; at least 1 is needed",
+                    (long long)samples);
+        else
+            tr_fail(TR_ERR_STATE, "%s: gives pictures no likelihood; vae does", m->type->name);
+        return NULL;
+    }
+    const bool recording = tr_set_recording(false);
+    tr_tensor *total = tr_zeros(x->dtype, TR_SHAPE(tr_dim(x, 0)));
+    add_log_weights(m, x, labels, samples, rng, total);
+    tr_tensor *result = tr_add_scalar(total, -log((double)samples));
+    tr_set_recording(recording);
+    return result;
 }

@@ -18,6 +18,7 @@
  * Read next: frame.h (positions), conv_dw.c (the gradient for w), gemm.h. */
 #include "tensor/frame.h"
 #include "tensor/gemm.h"
+#include "tensor/winograd.h"
 
 #include <assert.h>
 #include <string.h>
@@ -336,28 +337,46 @@ static tr_status run(tr_tensor *y, const tr_tensor *x, const tr_tensor *w, const
 /* --- Entry points: a scope for the scratch memory
  * -------------------------------------------------- */
 
-static tr_status run_in_scope(tr_tensor *y, const tr_tensor *x, const tr_tensor *w,
+typedef tr_status convolution(tr_tensor *y, const tr_tensor *x, const tr_tensor *w,
                               const tr_tensor *bias, const tri_conv *c, tri_epilogue epilogue,
-                              bool turned)
+                              bool turned);
+
+static tr_status run_in_scope(convolution *compute, tr_tensor *y, const tr_tensor *x,
+                              const tr_tensor *w, const tr_tensor *bias, const tri_conv *c,
+                              tri_epilogue epilogue, bool turned)
 {
     assert(x->rank == 4 && w->rank == 4 && y->rank == 4 && x->shape[0] == y->shape[0]);
+    assert((turned ? y : x)->shape[3] == w->shape[2] * c->groups);
+    assert((turned ? x : y)->shape[3] == w->shape[3]);
     if (tri_failed()) return tr_status_get();
     tr_scope *scope = tr_scope_push();
     if (!scope) return tr_status_get();
-    const tr_status status = run(y, x, w, bias, c, epilogue, turned);
+    const tr_status status = compute(y, x, w, bias, c, epilogue, turned);
     tr_scope_pop(scope);
     return status;
+}
+
+tr_status tri_conv2d_direct(tr_tensor *y, const tr_tensor *x, const tr_tensor *w,
+                            const tr_tensor *bias, const tri_conv *c, tri_epilogue epilogue)
+{
+    return run_in_scope(run, y, x, w, bias, c, epilogue, false);
+}
+
+tr_status tri_conv2d_dx_direct(tr_tensor *dx, const tr_tensor *g, const tr_tensor *w,
+                               const tri_conv *c)
+{
+    return run_in_scope(run, dx, g, w, NULL, c, TRI_E_IDENTITY, true);
 }
 
 tr_status tri_conv2d(tr_tensor *y, const tr_tensor *x, const tr_tensor *w, const tr_tensor *bias,
                      const tri_conv *c, tri_epilogue epilogue)
 {
-    assert(x->shape[3] == w->shape[2] * c->groups && w->shape[3] == y->shape[3]);
-    return run_in_scope(y, x, w, bias, c, epilogue, false);
+    convolution *compute = tri_winograd_pays(w, y, c) ? tri_winograd : run;
+    return run_in_scope(compute, y, x, w, bias, c, epilogue, false);
 }
 
 tr_status tri_conv2d_dx(tr_tensor *dx, const tr_tensor *g, const tr_tensor *w, const tri_conv *c)
 {
-    assert(dx->shape[3] == w->shape[2] * c->groups && w->shape[3] == g->shape[3]);
-    return run_in_scope(dx, g, w, NULL, c, TRI_E_IDENTITY, true);
+    convolution *compute = tri_winograd_pays(w, dx, c) ? tri_winograd : run;
+    return run_in_scope(compute, dx, g, w, NULL, c, TRI_E_IDENTITY, true);
 }

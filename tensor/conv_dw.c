@@ -8,6 +8,7 @@
  * pieces are added in order. Read next: conv.c, frame.h. */
 #include "tensor/frame.h"
 #include "tensor/gemm.h"
+#include "tensor/winograd.h"
 
 #include <assert.h>
 #include <string.h>
@@ -260,14 +261,29 @@ static tr_status run_gradient(tr_tensor *dw, const tr_tensor *x, const tr_tensor
     return deliver(&s, dw);
 }
 
-tr_status tri_conv2d_dw(tr_tensor *dw, const tr_tensor *x, const tr_tensor *g, const tri_conv *c)
+typedef tr_status weight_gradient(tr_tensor *dw, const tr_tensor *x, const tr_tensor *g,
+                                  const tri_conv *c);
+
+static tr_status run_in_scope(weight_gradient *compute, tr_tensor *dw, const tr_tensor *x,
+                              const tr_tensor *g, const tri_conv *c)
 {
     assert(x->rank == 4 && g->rank == 4 && dw->rank == 4 && x->shape[0] == g->shape[0]);
     assert(x->shape[3] == dw->shape[2] * c->groups && dw->shape[3] == g->shape[3]);
     if (tri_failed()) return tr_status_get();
     tr_scope *scope = tr_scope_push();
     if (!scope) return tr_status_get();
-    const tr_status status = run_gradient(dw, x, g, c);
+    const tr_status status = compute(dw, x, g, c);
     tr_scope_pop(scope);
     return status;
+}
+
+tr_status tri_conv2d_dw_direct(tr_tensor *dw, const tr_tensor *x, const tr_tensor *g,
+                               const tri_conv *c)
+{
+    return run_in_scope(run_gradient, dw, x, g, c);
+}
+
+tr_status tri_conv2d_dw(tr_tensor *dw, const tr_tensor *x, const tr_tensor *g, const tri_conv *c)
+{
+    return run_in_scope(tri_winograd_pays(dw, g, c) ? tri_winograd_dw : run_gradient, dw, x, g, c);
 }

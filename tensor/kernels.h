@@ -24,6 +24,17 @@
     real (*min)(int64_t n, const real *x);                                                                 \
     /* y = exp(x - shift), returns the sum of y: the two steps of softmax in one pass */                   \
     real (*exp_sum)(int64_t n, real *y, const real *x, real shift);                                        \
+    /* y[i y_step + j] = sum_{t < count} x[i x_step + at[t] + j], i < rows, j < n: no overlap */            \
+    void (*sum_at)(int64_t rows, int64_t n, real *y, int64_t y_step, const real *x, int64_t x_step,        \
+                   const int64_t *at, int64_t count);                                                      \
+    /* The same with the largest x in place of the sum, NaN being largest; and back: each g[i g_step + j] to  \
+     * where the first largest of its window stood in x, zero to the others'. 1 <= count <= 16. */            \
+    void (*max_at)(int64_t rows, int64_t n, real *y, int64_t y_step, const real *x, int64_t x_step,        \
+                   const int64_t *at, int64_t count);                                                      \
+    void (*max_back_at)(int64_t rows, int64_t n, const real *g, int64_t g_step, real *dx, const real *x,   \
+                        int64_t x_step, const int64_t *at, int64_t count);                                 \
+    /* u = y > 0 ? g : 0, rows of n; sum[j] = the sum of column j of u */                                   \
+    void (*step_mul_sum)(int64_t rows, int64_t n, real *u, const real *g, const real *y, real *sum);       \
     /* Philox: fills n values from block `block` on (see tr_rng) */                                        \
     void (*uniform)(int64_t n, real *y, uint64_t seed, uint64_t stream, uint64_t block);                   \
     void (*normal)(int64_t n, real *y, uint64_t seed, uint64_t stream, uint64_t block);                    \
@@ -44,10 +55,23 @@ typedef struct tri_kernels_f64 {
     TRI_KERNEL_ENTRIES(double)
 } tri_kernels_f64;
 
+/* Transforms of tiles for Winograd's convolution, f32 (winograd.c). A transformed tile has 36 values per
+ * channel, `point` elements apart; pixels are pointers to channel vectors, those of a tile row by row. */
+typedef struct tri_kernels_winograd {
+    void (*source)(int64_t channels, const float *const *pixels /* [36] */, float *out, int64_t point);
+    void (*cotangent)(int64_t channels, const float *const *pixels /* [16] */, float *out, int64_t point);
+    void (*result)(int64_t channels, const float *in, int64_t point, const float *bias /* or NULL */,
+                   bool relu, float *const *pixels /* [16] */);
+    /* The nine weights of a channel lie `element` apart, before and after. */
+    void (*weights)(int64_t channels, const float *w, int64_t element, float *out, int64_t point);
+    void (*gradient)(int64_t channels, const float *in, int64_t point, float *dw, int64_t element);
+} tri_kernels_winograd;
+
 typedef struct tri_kernels {
-    const char     *isa;
-    tri_kernels_f32 f32;
-    tri_kernels_f64 f64;
+    const char          *isa;
+    tri_kernels_f32      f32;
+    tri_kernels_f64      f64;
+    tri_kernels_winograd winograd;
 } tri_kernels;
 
 extern const tri_kernels tri_kernels_portable;

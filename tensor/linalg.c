@@ -329,11 +329,13 @@ static void ql_step(int64_t n, int64_t l, int64_t m, double *d, double *e, doubl
     e[m] = 0;
 }
 
-/* The first row at or after l where the matrix falls into two parts. */
+/* The first row at or after l where the matrix falls into two parts: what lies beside the diagonal is
+ * lost in the rounding of the largest element, 1. By the diagonal alone a matrix of low rank, such as
+ * the covariance of pictures with a black margin, would not fall apart: it is rounding itself there. */
 static int64_t split(int64_t n, int64_t l, const double *d, const double *e)
 {
     int64_t m = l;
-    while (m + 1 < n && !(fabs(e[m]) <= DBL_EPSILON * (fabs(d[m]) + fabs(d[m + 1])))) m++;
+    while (m + 1 < n && !(fabs(e[m]) <= DBL_EPSILON * (1 + fabs(d[m]) + fabs(d[m + 1])))) m++;
     return m;
 }
 

@@ -26,8 +26,8 @@ int tr_threads(void)
 #endif
 }
 
-void tri_parallel_for(int64_t n, int64_t grain, void (*body)(void *context, int64_t begin, int64_t end),
-                      void *context)
+void tri_parallel_for(int64_t n, int64_t                                             grain,
+                      void (*body)(void *context, int64_t begin, int64_t end), void *context)
 {
     if (n <= 0) return;
     const int64_t pieces = (n - 1) / grain + 1;
@@ -47,4 +47,26 @@ void tri_parallel_for(int64_t n, int64_t grain, void (*body)(void *context, int6
         const int64_t begin = piece * grain;
         body(context, begin, begin + grain < n ? begin + grain : n);
     }
+}
+
+bool tri_slots_make(tri_slots *s, size_t bytes)
+{
+    s->count = tr_threads();
+    s->bytes = (bytes + 63) / 64 * 64;
+    s->memory = tri_scratch((size_t)s->count * s->bytes);
+    s->taken = tri_scratch((size_t)s->count * sizeof *s->taken);
+    if (!s->memory || !s->taken) return false;
+    for (int i = 0; i < s->count; i++) atomic_init(&s->taken[i], false);
+    return true;
+}
+
+void *tri_slot_take(tri_slots *s)
+{
+    for (int i = 0;; i = (i + 1) % s->count)
+        if (!atomic_exchange(&s->taken[i], true)) return s->memory + (size_t)i * s->bytes;
+}
+
+void tri_slot_give(tri_slots *s, void *slot)
+{
+    atomic_store(&s->taken[(size_t)((char *)slot - s->memory) / s->bytes], false);
 }

@@ -70,14 +70,14 @@ expect 2 train
 says 'train: name a model (tenrec models lists them), or go on with --resume RUN'
 expect 2 models all; says 'models: takes options only, not all'
 expect 2 sample; says 'sample: RUN is missing; usage: tenrec sample RUN'
-expect 2 train vea; grep -q '^error: unknown model "vea"; there are undercomplete' err || complain vea
+expect 2 train vea; grep -q '^error: unknown model "vea"; there are pca, undercomplete' err || complain vea
 expect 2 train vae --data mnits
 grep -q 'there is no kind "mnits"; known are digits,' err || complain mnits
 expect 2 train vae --set latent=0
 says 'option latent: "0" is not a whole number in 1 .. 65536'
 expect 2 train vae --set latent; says '--set is latent; it must be KEY=VALUE, such as --set latent=20'
 expect 2 train vae --set wings=2
-says 'unknown option "wings"; there are latent, hidden, beta, likelihood, scale'
+says 'unknown option "wings"; there are latent, hidden, beta, free_bits, warmup, likelihood, scale, learn_scale'
 expect 2 summary vae --input 28; says 'summary: --input is 28; it must be HxWxC, such as 28x28x1'
 expect 2 check nothing
 says 'check: there is no operation or model nothing; tenrec ops and tenrec models list them'
@@ -100,13 +100,15 @@ expect 0 --version; shows '^tenrec [0-9]+\.[0-9]+\.[0-9]+ \([a-z0-9]+\)$'
 expect 0 help; shows '^  train '
 expect 0 train --help; shows '--early-stop N'
 expect 0 train vae --help; shows 'latent=20 .*\(1 \.\. 65536\)'
-expect 0 help train vae; shows 'likelihood=bernoulli .*\(bernoulli\|gaussian\)'
+expect 0 help train vae; shows 'likelihood=bernoulli .*\(bernoulli\|gaussian\|logistic\)'
 for list in models datasets ops; do
     expect 0 $list; shows .
     expect 0 $list --json; is_json; shows '^\{"name":"'
     expect 0 $list --quiet; [ -s out ] && complain "$list --quiet writes"
 done
 expect 0 summary vae --json; is_json
+expect 0 graph vae --out g.dot; head -1 g.dot | grep -q '^digraph step {$' || complain "graph"
+grep -q 'label="encoder.0.weight' g.dot || complain "graph without parameters"
 expect 0 check relu undercomplete; shows '^ok +relu'
 expect 0 check relu --json; is_json; shows '"failed":0'
 if [ -c /dev/full ]; then
@@ -212,9 +214,9 @@ mkdir full
 if [ "$(id -u)" = 0 ] && mount -t tmpfs -o size=512k tmpfs "$folder/full" 2>/dev/null; then
     full=$folder/full
     expect 1 train vae --limit 64 --val-limit 8 --batch 16 --epochs 1 --out full/run
-    grep -q 'full/run/model.safetensors: cannot write: No space left on device' err || complain "full disk"
-    [ -e full/run/model.safetensors ] && complain "a part of a file on a full disk"
-    ls full/run/*.tmp* 2>/dev/null && complain "a temporary file on a full disk"
+    grep -q 'checkpoint.safetensors: cannot write: No space left on device' err || complain "full disk"
+    [ -e full/run/checkpoint/checkpoint.safetensors ] && complain "a part of a file on a full disk"
+    ls full/run/*.tmp* full/run/checkpoint/*.tmp* 2>/dev/null && complain "a temporary file on a full disk"
 else
     echo "skipped: a full disk (needs root and mount)"
 fi

@@ -1,6 +1,6 @@
-/* test_train.c: the trainer. What is promised: a training is a function of its options alone, to the bit,
- * interrupted or not; steps after the first take no memory; whatever goes wrong is an error that leaves
- * the last checkpoint.                                                                                  */
+/* test_train.c: the trainer. What is promised: a training is a function of its options alone, to
+ * the bit, interrupted or not; steps after the first take no memory; whatever goes wrong is an
+ * error that leaves the last checkpoint. */
 #include "train/run.h"
 
 #include <check.h>
@@ -35,7 +35,8 @@ static void remove_folder(void)
     ck_assert_int_eq(system(command), 0);
 }
 
-/* --- A run in short --------------------------------------------------------------------------------- */
+/* --- A run in short
+ * --------------------------------------------------------------------------------- */
 
 static const tr_train_options small = {
     .epochs = EPOCHS, .batch = BATCH, .limit = LIMIT, .val_limit = 40, .seed = 7
@@ -49,8 +50,9 @@ static tr_run *new_run(const char *model, const char *dir, const tr_train_option
     for (const tr_option *option = type->options; option->name != NULL; option++) {
         if (strcmp(option->name, "latent") == 0) tr_settings_set(s, "latent", "4");
         if (strcmp(option->name, "hidden") == 0) tr_settings_set(s, "hidden", "12");
+        if (strcmp(option->name, "layer_epochs") == 0) tr_settings_set(s, "layer_epochs", "1");
     }
-    return tr_run_new(dir, tr_model_new(type, s, TR_SHAPE(28, 28, 1), o->seed), digits, o);
+    return tr_run_new(dir, tr_model_new(type, s, TR_SHAPE(28, 28, 1), 10, o->seed), digits, o);
 }
 
 static char *read_bytes(const char *dir, const char *name, int64_t *count)
@@ -107,7 +109,8 @@ static void assert_error(tr_status status, const char *part)
     tr_error_clear();
 }
 
-/* --- Learning and measuring -------------------------------------------------------------------------- */
+/* --- Learning and measuring
+ * -------------------------------------------------------------------------- */
 
 START_TEST(the_loss_falls_and_the_log_says_so)
 {
@@ -119,8 +122,9 @@ START_TEST(the_loss_falls_and_the_log_says_so)
         ck_assert(run->history[i].train.value[0] < run->history[i - 1].train.value[0]);
     int64_t     count = 0;
     const char *log = read_bytes(run->dir, "log.csv", &count);
-    const char *head = "epoch,train_loss,train_reconstruction,val_loss,val_reconstruction,lr,seconds,"
-                       "images_per_second\n1,";
+    const char *head =
+        "epoch,train_loss,train_reconstruction,val_loss,val_reconstruction,lr,seconds,"
+        "images_per_second\n1,";
     ck_assert_int_eq(strncmp(log, head, strlen(head)), 0);
     int lines = 0;
     for (const char *c = log; *c != '\0'; c++) lines += *c == '\n';
@@ -164,20 +168,22 @@ START_TEST(a_share_of_the_train_split_is_held_out)
 }
 END_TEST
 
-/* --- The same bits ---------------------------------------------------------------------------------- */
+/* --- The same bits
+ * ---------------------------------------------------------------------------------- */
 
-/* A model with noise in its loss, one with noise on its input; stopped after 1 step, within the second
- * epoch, at the end of an epoch; then gone on with in a fresh scope, on another number of threads. */
+/* A model with noise in its loss, one with noise on its input; stopped after 1 step, within the
+ * second epoch, at the end of an epoch; then gone on with in a fresh scope, on another number of
+ * threads. */
 START_TEST(resuming_gives_the_same_bits)
 {
-    static const char *const models[] = { "vae", "denoising" };
+    static const char *const models[] = { "vae", "denoising", "stacked", "cvae" };
     static const int64_t     stops[] = { 1, STEPS + 1, STEPS, 2 * STEPS + 2 };
-    const char              *model = models[_i % 2];
+    const char              *model = models[_i % 4];
     const char              *whole = place("whole"), *parts = place("parts");
     ck_assert_int_eq(tr_run_train(new_run(model, whole, &small), NULL), TR_OK);
     tr_scope *scope = tr_scope_push();
     tr_run   *first = new_run(model, parts, &small);
-    ck_assert_int_eq(train_until(first, stops[_i / 2]), TR_OK);
+    ck_assert_int_eq(train_until(first, stops[_i / 4]), TR_OK);
     ck_assert_int_eq(first->state, TR_RUN_INTERRUPTED);
     tr_scope_pop(scope);
     tr_set_threads(2);
@@ -188,6 +194,24 @@ START_TEST(resuming_gives_the_same_bits)
     ck_assert_int_eq(tr_run_train(second, NULL), TR_OK);
     ck_assert_int_eq(second->epochs_done, EPOCHS);
     assert_same_weights(whole, parts);
+}
+END_TEST
+
+/* A model that fits itself takes no steps, and leaves a run like any other. */
+START_TEST(a_fit_is_a_run)
+{
+    const tr_train_options o = { .epochs = 1, .batch = 25, .limit = 60, .val_limit = 40 };
+    tr_run *run = new_run("pca", place("fitted"), &o);
+    ck_assert_int_eq(tr_run_train(run, NULL), TR_OK);
+    ck_assert_int_eq(run->state, TR_RUN_FINISHED);
+    const double train = tr_metric(&tr_run_last(run)->train, "reconstruction");
+    ck_assert_double_gt(train, 0);
+    ck_assert_double_gt(tr_metric(&tr_run_last(run)->val, "reconstruction"), train);
+    tr_run *again = tr_run_open(place("fitted"), NULL, TR_OPEN_WEIGHTS);
+    assert_ok();
+    tr_tensor *x = tr_dataset_images(run->dataset, TR_TEST, 0, 3);
+    tr_tensor *a = tr_model_reconstruct(run->model, x), *b = tr_model_reconstruct(again->model, x);
+    ck_assert_int_eq(memcmp(a->data, b->data, 3 * 784 * sizeof(float)), 0);
 }
 END_TEST
 
@@ -222,7 +246,8 @@ START_TEST(the_number_of_threads_does_not_matter)
 }
 END_TEST
 
-/* --- Memory ------------------------------------------------------------------------------------------ */
+/* --- Memory
+ * ------------------------------------------------------------------------------------------ */
 
 typedef struct counter {
     int64_t steps, allocations;
@@ -266,7 +291,8 @@ static void scarce_release(void *context, void *block, size_t bytes)
     free(block);
 }
 
-/* Every allocation of a short training fails in turn, from then on all of them; then it succeeds. */
+/* Every allocation of a short training fails in turn, from then on all of them; then it succeeds.
+ */
 START_TEST(any_allocation_may_fail)
 {
     tr_memory_trim();
@@ -294,7 +320,8 @@ START_TEST(any_allocation_may_fail)
 }
 END_TEST
 
-/* --- What goes wrong ------------------------------------------------------------------------------------ */
+/* --- What goes wrong
+ * ------------------------------------------------------------------------------------ */
 
 /* Learns one number; its loss is the logarithm of something that turns negative in step 5. */
 static tr_status doomed_build(tr_model *m)
@@ -341,13 +368,14 @@ START_TEST(nan_stops_and_names_the_operation)
     tr_train_options o = small;
     o.epochs = 4;
     doomed_calls = 0;
-    tr_model *model = tr_model_new(&doomed, NULL, TR_SHAPE(28, 28, 1), 1);
+    tr_model *model = tr_model_new(&doomed, NULL, TR_SHAPE(28, 28, 1), 0, 1);
     tr_run   *run = tr_run_new(place("run"), model, tr_dataset_open("digits", NULL), &o);
     assert_ok();
     ck_assert_int_ne(tr_run_train(run, NULL), TR_OK);
-    ck_assert_msg(strstr(tr_error(), "train: the loss is NaN in epoch 2, step 2; it began with log: ") ==
-                      tr_error(),
-                  "%s", tr_error());
+    ck_assert_msg(
+        strstr(tr_error(), "train: the loss is NaN in epoch 2, step 2; it began with log: ") ==
+            tr_error(),
+        "%s", tr_error());
     assert_error(TR_ERR_VALUE, "try a lower learning rate than 0.1");
     doomed_calls = -1000;
     tr_scope_pop(tr_scope_push());
@@ -360,6 +388,38 @@ START_TEST(nan_stops_and_names_the_operation)
     ck_assert_int_eq(again->training->position, 0);
     tr_run_use_data(again, NULL);
     ck_assert_int_eq(tr_run_train(again, NULL), TR_OK);
+}
+END_TEST
+
+/* The loss stays finite while its gradient does not: sqrt(w) at w = 0 in step 2 of epoch 2. The
+ * weights are lost, so the steps since the checkpoint are taken again to find out why. */
+static tr_terms spoiled_loss(tr_model *m, tr_tensor *x, tr_tensor *labels, tr_rng *rng)
+{
+    (void)labels;
+    (void)rng;
+    tr_tensor *w = m->net->parameters.items[0].tensor;
+    const bool bad = m->net->training && w->data != NULL && fabsf(*(float *)w->data) > 0.35f;
+    tr_tensor *inner =
+        bad ? tr_mul(w, tr_zeros(TR_F32, TR_SHAPE(1))) : tr_add_scalar(tr_square(w), 1);
+    tr_tensor *loss =
+        tr_add(tr_mean(tr_sqrt(inner), TR_ALL_AXES, false), tr_mean(w, TR_ALL_AXES, false));
+    (void)x;
+    return (tr_terms){ .loss = loss };
+}
+
+START_TEST(spoiled_weights_are_traced_to_the_gradient)
+{
+    tr_model_type spoiled = doomed;
+    spoiled.loss = spoiled_loss;
+    tr_train_options o = small;
+    o.epochs = 4;
+    tr_model *model = tr_model_new(&spoiled, NULL, TR_SHAPE(28, 28, 1), 10, 1);
+    tr_run   *run = tr_run_new(place("run"), model, tr_dataset_open("digits", NULL), &o);
+    assert_ok();
+    ck_assert_int_ne(tr_run_train(run, NULL), TR_OK);
+    ck_assert_msg(strstr(tr_error(), "it began with sqrt: the gradient has Inf") != NULL, "%s",
+                  tr_error());
+    assert_error(TR_ERR_VALUE, "train: the loss is NaN in epoch 2, step 3;");
 }
 END_TEST
 
@@ -438,7 +498,8 @@ START_TEST(damaged_files_are_errors)
 }
 END_TEST
 
-/* --- Early stopping ------------------------------------------------------------------------------------- */
+/* --- Early stopping
+ * ------------------------------------------------------------------------------------- */
 
 /* A loss that falls for three epochs, then rises: the weights of epoch 3 are kept. */
 static int rising_epoch;
@@ -470,7 +531,7 @@ START_TEST(early_stopping_keeps_the_best)
     tr_train_options o = small;
     o.epochs = 50;
     o.early_stop = 2;
-    tr_model *model = tr_model_new(&rising, NULL, TR_SHAPE(28, 28, 1), 1);
+    tr_model *model = tr_model_new(&rising, NULL, TR_SHAPE(28, 28, 1), 0, 1);
     tr_run   *run = tr_run_new(place("run"), model, tr_dataset_open("digits", NULL), &o);
     tr_run_train(run, &(tr_callbacks){ .epoch = next_epoch });
     assert_ok();
@@ -481,11 +542,13 @@ START_TEST(early_stopping_keeps_the_best)
     ck_assert_int_eq(tr_load_safetensors(place("run/model.safetensors"), &list), TR_OK);
     /* Adam's steps are lr each here: the gradient is constant. */
     ck_assert_double_eq_tol(tr_item(list.items[0].tensor), -1e-3 * 3 * STEPS, 1e-6);
-    ck_assert_double_eq_tol(tr_item(model->net->parameters.items[0].tensor), -1e-3 * 3 * STEPS, 1e-6);
+    ck_assert_double_eq_tol(tr_item(model->net->parameters.items[0].tensor), -1e-3 * 3 * STEPS,
+                            1e-6);
 }
 END_TEST
 
-/* --- The report ------------------------------------------------------------------------------------------ */
+/* --- The report
+ * ------------------------------------------------------------------------------------------ */
 
 START_TEST(the_report_stands_alone)
 {
@@ -501,9 +564,10 @@ START_TEST(the_report_stands_alone)
     ck_assert_ptr_nonnull(strstr(page, tr_run_command(run)));
     ck_assert_ptr_null(strstr(page, "\"nan"));
     ck_assert_ptr_null(strstr(page, ">nan"));
-    ck_assert_str_eq(tr_run_command(run), "train vae --data digits --epochs 3 --batch 32 --lr 0.001 "
-                                          "--seed 7 --limit 96 --val-limit 40 --set latent=4 "
-                                          "--set hidden=12");
+    ck_assert_str_eq(tr_run_command(run),
+                     "train vae --data digits --epochs 3 --batch 32 --lr 0.001 "
+                     "--seed 7 --limit 96 --val-limit 40 --set latent=4 "
+                     "--set hidden=12");
 }
 END_TEST
 
@@ -554,10 +618,10 @@ START_TEST(interpolation_ends_at_reconstructions)
         const tr_tensor *to = tr_model_reconstruct(run->model, b);
         assert_ok();
         ck_assert_int_eq(tr_dim(between, 0), 15);
-        ck_assert_double_eq_tol(tr_at(between, TR_SHAPE(5, 9, 9, 0)), tr_at(from, TR_SHAPE(1, 9, 9, 0)),
-                                1e-6);
-        ck_assert_double_eq_tol(tr_at(between, TR_SHAPE(9, 9, 9, 0)), tr_at(to, TR_SHAPE(1, 9, 9, 0)),
-                                1e-6);
+        ck_assert_double_eq_tol(tr_at(between, TR_SHAPE(5, 9, 9, 0)),
+                                tr_at(from, TR_SHAPE(1, 9, 9, 0)), 1e-6);
+        ck_assert_double_eq_tol(tr_at(between, TR_SHAPE(9, 9, 9, 0)),
+                                tr_at(to, TR_SHAPE(1, 9, 9, 0)), 1e-6);
     }
 }
 END_TEST
@@ -570,12 +634,14 @@ int main(void)
     tcase_add_test(cases, the_loss_falls_and_the_log_says_so);
     tcase_add_test(cases, evaluation_weighs_images);
     tcase_add_test(cases, a_share_of_the_train_split_is_held_out);
-    tcase_add_loop_test(cases, resuming_gives_the_same_bits, 0, 8);
+    tcase_add_loop_test(cases, resuming_gives_the_same_bits, 0, 16);
+    tcase_add_test(cases, a_fit_is_a_run);
     tcase_add_test(cases, more_epochs_later_are_the_same_as_at_once);
     tcase_add_test(cases, the_number_of_threads_does_not_matter);
     tcase_add_loop_test(cases, steps_after_the_first_allocate_nothing, 0, 4);
     tcase_add_test(cases, any_allocation_may_fail);
     tcase_add_test(cases, nan_stops_and_names_the_operation);
+    tcase_add_test(cases, spoiled_weights_are_traced_to_the_gradient);
     tcase_add_test(cases, a_directory_takes_one_process_and_one_run);
     tcase_add_test(cases, options_are_checked);
     tcase_add_test(cases, damaged_files_are_errors);

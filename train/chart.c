@@ -21,7 +21,7 @@ enum {
 typedef struct axis {
     double from, to;    /* the range that is drawn */
     double first, step; /* ticks */
-    int decimals;       /* of their numbers */
+    int    decimals;    /* of their numbers */
 } axis;
 
 /* --- Text --------------------------------------------------------------------------------- */
@@ -46,7 +46,7 @@ static void open_svg(tri_writer *w, int height, const char *description)
 
 /* --- Axes --------------------------------------------------------------------------------- */
 
-static double round_step(double range, int ticks)
+double tri_round_step(double range, int ticks)
 {
     const double raw = range / ticks, power = pow(10, floor(log10(raw))), lead = raw / power;
     return power * (lead <= 1 ? 1 : lead <= 2 ? 2 : lead <= 5 ? 5 : 10);
@@ -68,7 +68,7 @@ static axis fit_axis(double least, double most)
         least -= margin;
         most += margin;
     }
-    const double step = round_step(most - least, 5);
+    const double step = tri_round_step(most - least, 5);
     axis a = { .from = floor(least / step + 1e-9) * step, .to = ceil(most / step - 1e-9) * step };
     set_ticks(&a, step);
     return a;
@@ -79,7 +79,7 @@ static axis epoch_axis(int64_t count)
 {
     axis a = { .from = 1, .to = (double)count };
     if (count == 1) a = (axis){ .from = 0, .to = 2 };
-    set_ticks(&a, fmax(1, round_step(a.to - a.from, 6)));
+    set_ticks(&a, fmax(1, tri_round_step(a.to - a.from, 6)));
     return a;
 }
 
@@ -135,8 +135,8 @@ static void write_axes(tri_writer *w, const axis *x, const axis *y, int height, 
 
 static void find_range(const tri_chart *c, double *least, double *most)
 {
-    *least = INFINITY;
-    *most = -INFINITY;
+    *least = (double)INFINITY;
+    *most = -(double)INFINITY;
     for (int s = 0; s < c->series_count; s++)
         for (int64_t i = 0; i < c->count; i++) {
             const double v = c->series[s].y[i];
@@ -175,7 +175,7 @@ void tri_chart_write(tri_writer *w, const tri_chart *c)
     double least, most;
     find_range(c, &least, &most);
     const axis x = epoch_axis(c->count), y = fit_axis(least, most);
-    char description[160];
+    char       description[160];
     snprintf(description, sizeof description, "%s over epochs", c->title);
     open_svg(w, HEIGHT, description);
     write_axes(w, &x, &y, HEIGHT, c->x_label, c->y_label);
@@ -196,7 +196,8 @@ void tri_chart_write(tri_writer *w, const tri_chart *c)
 static void fit_square(const tr_tensor *points, axis *x, axis *y)
 {
     const float *p = points->data;
-    double least[2] = { INFINITY, INFINITY }, most[2] = { -INFINITY, -INFINITY };
+    double       least[2] = { (double)INFINITY, (double)INFINITY },
+           most[2] = { -(double)INFINITY, -(double)INFINITY };
     for (int64_t i = 0; i < 2 * points->shape[0]; i++) {
         least[i % 2] = fmin(least[i % 2], (double)p[i]);
         most[i % 2] = fmax(most[i % 2], (double)p[i]);
@@ -204,16 +205,16 @@ static void fit_square(const tr_tensor *points, axis *x, axis *y)
     const double ratio = (double)(WIDTH - LEFT - RIGHT) / (SQUARE - TOP - BOTTOM);
     const double span = fmax(fmax((most[0] - least[0]) / ratio, most[1] - least[1]), 1e-9) * 1.06;
     for (int i = 0; i < 2; i++) {
-        axis *a = i == 0 ? x : y;
+        axis        *a = i == 0 ? x : y;
         const double middle = 0.5 * (least[i] + most[i]), half = 0.5 * span * (i == 0 ? ratio : 1);
         *a = (axis){ .from = middle - half, .to = middle + half };
-        set_ticks(a, round_step(span, 5));
+        set_ticks(a, tri_round_step(span, 5));
     }
 }
 
 static void write_points(tri_writer *w, const tri_scatter *s, const axis *x, const axis *y)
 {
-    const float *p = s->points->data;
+    const float   *p = s->points->data;
     const int64_t *label = s->labels != NULL ? s->labels->data : NULL;
     for (int64_t i = 0; i < s->points->shape[0]; i++)
         tri_writer_printf(w, "<circle class=\"c%lld\" cx=\"%.1f\" cy=\"%.1f\" r=\"2\"/>\n",

@@ -9,28 +9,31 @@
 
 /* One line: y[i] over x = i + 1; not-finite values leave a gap. */
 typedef struct tri_series {
-    const char *name, *class_name;
+    const char   *name, *class_name;
     const double *y;
 } tri_series;
 
 typedef struct tri_chart {
     const char *title, *x_label, *y_label;
-    tri_series series[2];
-    int series_count;
-    int64_t count;
+    tri_series  series[2];
+    int         series_count;
+    int64_t     count;
 } tri_chart;
 
 void tri_chart_write(tri_writer *w, const tri_chart *chart);
 
 /* Points [N, 2] f32 with a class each (i64 [N], or NULL) as a scatter plot with square units. */
 typedef struct tri_scatter {
-    const char *x_label, *y_label, *description;
-    const tr_tensor *points, *labels;
-    int64_t classes;
+    const char        *x_label, *y_label, *description;
+    const tr_tensor   *points, *labels;
+    int64_t            classes;
     const char *const *class_names; /* NULL: the numbers */
 } tri_scatter;
 
 void tri_scatter_write(tri_writer *w, const tri_scatter *scatter);
+
+/* The round number (1, 2 or 5 times a power of ten) that cuts a range into at most so many steps. */
+double tri_round_step(double range, int ticks);
 
 /* & < > " as HTML has them. */
 void tri_write_html(tri_writer *w, const char *text);

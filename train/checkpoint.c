@@ -18,7 +18,7 @@ enum { PLACE = 3, METER = 3 + TR_MAX_METRICS, ROW = 4 + 2 * TR_MAX_METRICS };
 tr_status tri_weights_write(const tr_run *run)
 {
     if (run->dir == NULL || tri_failed()) return tr_status_get();
-    tr_scope *scope = tr_scope_push();
+    tr_scope   *scope = tr_scope_push();
     const char *metadata[] = { "format", "tenrec weights 1", "model", run->model->type->name,
                                NULL };
     tr_module_save(run->model->net, tri_run_path(run, "model.safetensors"), metadata);
@@ -38,8 +38,8 @@ static void push_state(tr_named_list *list, const char *prefix, const tr_named_l
 static void push_training(tr_named_list *list, const tr_run *run)
 {
     const tri_training *t = run->training;
-    const int64_t place[PLACE] = { t->epoch, t->position, run->best_epoch };
-    double meter[METER] = { t->meter.images, t->seconds, t->train_seconds };
+    const int64_t       place[PLACE] = { t->epoch, t->position, run->best_epoch };
+    double              meter[METER] = { t->meter.images, t->seconds, t->train_seconds };
     memcpy(meter + 3, t->meter.sums.value, sizeof t->meter.sums.value);
     tr_named_push(list, "training.place", tr_from(TR_I64, TR_SHAPE(PLACE), place));
     tr_named_push(list, "training.meter", tr_from(TR_F64, TR_SHAPE(METER), meter));
@@ -49,7 +49,7 @@ static void push_training(tr_named_list *list, const tr_run *run)
     tr_tensor *rows = tr_zeros(TR_F64, TR_SHAPE(run->epochs_done, ROW));
     for (int64_t i = 0; rows != NULL && i < run->epochs_done; i++) {
         const tr_epoch *e = &run->history[i];
-        double *row = (double *)rows->data + i * ROW;
+        double         *row = (double *)rows->data + i * ROW;
         row[0] = e->lr;
         row[1] = e->seconds;
         row[2] = e->images_per_second;
@@ -63,8 +63,8 @@ static void push_training(tr_named_list *list, const tr_run *run)
 tr_status tri_checkpoint_write(const tr_run *run)
 {
     if (run->dir == NULL || tri_failed()) return tr_status_get();
-    tr_scope *scope = tr_scope_push();
-    tr_named_list list = { 0 };
+    tr_scope           *scope = tr_scope_push();
+    tr_named_list       list = { 0 };
     const tr_named_list state = tr_module_state(run->model->net);
     push_state(&list, MODEL_PREFIX, &state);
     push_state(&list, BEST_PREFIX, &run->training->best);
@@ -72,7 +72,7 @@ tr_status tri_checkpoint_write(const tr_run *run)
     push_training(&list, run);
     const char *metadata[] = { "format", "tenrec checkpoint 1", "model", run->model->type->name,
                                NULL };
-    tr_save_safetensors(tri_run_path(run, "checkpoint/checkpoint.safetensors"), &list, metadata);
+    tr_save_safetensors(tri_run_path(run, TRI_CHECKPOINT), &list, metadata);
     tr_scope_pop(scope);
     return tr_status_get();
 }
@@ -91,7 +91,7 @@ void tri_best_make(tr_run *run)
 
 void tri_best_keep(tr_run *run)
 {
-    tr_scope *scope = tr_scope_push();
+    tr_scope           *scope = tr_scope_push();
     const tr_named_list state = tr_module_state(run->model->net);
     for (int64_t i = 0; i < run->training->best.count && !tri_failed(); i++)
         tr_assign(run->training->best.items[i].tensor, state.items[i].tensor);
@@ -100,7 +100,7 @@ void tri_best_keep(tr_run *run)
 
 void tri_best_swap(tr_run *run)
 {
-    tr_scope *scope = tr_scope_push();
+    tr_scope           *scope = tr_scope_push();
     const tr_named_list state = tr_module_state(run->model->net);
     for (int64_t i = 0; i < run->training->best.count && !tri_failed(); i++) {
         tr_tensor *shown = state.items[i].tensor, *other = run->training->best.items[i].tensor;
@@ -121,7 +121,7 @@ static const tr_tensor *get(const tr_named_list *list, const char *name, tr_dtyp
                             tr_shape shape, const char *path)
 {
     tr_tensor *t = tr_named_find(list, name);
-    bool fits = t != NULL && t->dtype == dtype && t->rank == shape.rank;
+    bool       fits = t != NULL && t->dtype == dtype && t->rank == shape.rank;
     for (int i = 0; fits && i < shape.rank; i++)
         fits = shape.dim[i] < 0 || shape.dim[i] == t->shape[i];
     if (fits) return t;
@@ -144,7 +144,7 @@ static void read_row(tr_run *run, const double *row, const tr_metrics *names)
 
 static void read_training(tr_run *run, const tr_named_list *list, const char *path)
 {
-    tri_training *t = run->training;
+    tri_training    *t = run->training;
     const tr_tensor *place = get(list, "training.place", TR_I64, TR_SHAPE(PLACE), path);
     const tr_tensor *meter = get(list, "training.meter", TR_F64, TR_SHAPE(METER), path);
     const tr_tensor *log = get(list, "training.log", TR_F64, TR_SHAPE(-1, ROW), path);
@@ -152,7 +152,7 @@ static void read_training(tr_run *run, const tr_named_list *list, const char *pa
         get(list, "training.metrics", TR_U8, TR_SHAPE(-1, TR_METRIC_NAME), path);
     if (tri_failed()) return;
     const int64_t *at = place->data;
-    const double *sums = meter->data;
+    const double  *sums = meter->data;
     if (names->shape[0] > TR_MAX_METRICS || at[0] != log->shape[0] || at[1] < 0) {
         tr_fail(TR_ERR_FILE, "%s: the place in the training does not fit the log: train again",
                 path);
@@ -177,7 +177,7 @@ static void read_training(tr_run *run, const tr_named_list *list, const char *pa
 static tr_named_list take_state(const tr_named_list *list, const char *prefix)
 {
     tr_named_list state = { 0 };
-    const size_t length = strlen(prefix);
+    const size_t  length = strlen(prefix);
     for (int64_t i = 0; i < list->count; i++)
         if (strncmp(list->items[i].name, prefix, length) == 0)
             tr_named_push(&state, list->items[i].name + length, list->items[i].tensor);
@@ -194,7 +194,7 @@ static void read_best(tr_run *run, const tr_named_list *list, const char *path)
 
 tr_status tri_checkpoint_read(tr_run *run, const char *path)
 {
-    tr_scope *scope = tr_scope_push();
+    tr_scope     *scope = tr_scope_push();
     tr_named_list list = { 0 };
     if (tr_load_safetensors(path, &list) == TR_OK) {
         read_best(run, &list, path);

@@ -44,16 +44,18 @@ tr_status tri_config_write(const tr_run *run)
 {
     if (run->dir == NULL || tri_failed()) return tr_status_get();
     const tr_train_options *o = &run->options;
-    const int64_t *size = run->model->input.dim;
-    tr_scope *scope = tr_scope_push();
-    tri_text t = { 0 };
+    const int64_t          *size = run->model->input.dim;
+    tr_scope               *scope = tr_scope_push();
+    tri_text                t = { 0 };
     tri_text_add(&t, "{\n  \"format\": %d,\n", FORMAT);
     add_string(&t, "tenrec", tr_version());
     add_string(&t, "model", run->model->type->name);
     add_settings(&t, run->model->settings);
     add_string(&t, "data", run->data);
+    if (run->classes != NULL) add_string(&t, "train_classes", run->classes);
     tri_text_add(&t, "  \"input\": [%lld, %lld, %lld],\n", (long long)size[0], (long long)size[1],
                  (long long)size[2]);
+    add_number(&t, "classes", (double)run->model->classes, ",");
     add_number(&t, "epochs", (double)o->epochs, ",");
     add_number(&t, "batch", (double)o->batch, ",");
     add_number(&t, "lr", o->lr, ",");
@@ -92,7 +94,7 @@ static void read_options(tr_train_options *o, const tri_json *json, const char *
 static tr_settings *read_settings(const tri_json *json, const char *path, const tr_model_type *type)
 {
     const tri_json *given = tri_json_member(json, path, "settings", TRI_JSON_OBJECT);
-    tr_settings *settings = tr_settings_new(type->options);
+    tr_settings    *settings = tr_settings_new(type->options);
     for (const tri_json *v = given != NULL ? given->first : NULL; v != NULL; v = v->next) {
         if (tri_failed()) return NULL;
         tr_settings_set(settings, v->key, tri_json_string(given, path, v->key));
@@ -102,10 +104,10 @@ static tr_settings *read_settings(const tri_json *json, const char *path, const 
 
 static tr_shape read_input(const tri_json *json, const char *path)
 {
-    tr_shape input = { .rank = 3 };
+    tr_shape        input = { .rank = 3 };
     const tri_json *sizes = tri_json_member(json, path, "input", TRI_JSON_ARRAY);
     const tri_json *v = sizes != NULL ? sizes->first : NULL;
-    int i = 0;
+    int             i = 0;
     for (; v != NULL && i < 3 && v->is_integer && v->integer > 0 && v->integer <= 65536;
          v = v->next)
         input.dim[i++] = v->integer;
@@ -127,23 +129,26 @@ static void read_run(tr_run *run, const tr_model_type *type, const tri_json *jso
         tr_fail(TR_ERR_VALUE, "%s: is a run of %s, not of %s", path, name, type->name);
     if (tri_failed()) return;
     run->data = tri_run_text(tri_json_string(json, path, "data"));
+    if (tri_json_find(json, "train_classes") != NULL)
+        run->classes = tri_run_text(tri_json_string(json, path, "train_classes"));
     read_options(&run->options, json, path);
-    tr_settings *settings = read_settings(json, path, type);
+    tr_settings   *settings = read_settings(json, path, type);
     const tr_shape input = read_input(json, path);
+    const int64_t classes = tri_json_integer(json, path, "classes", 0, 1000000);
     if (tri_failed() || tri_options_resolve(&run->options, type) != TR_OK) return;
-    run->model = tr_model_new(type, settings, input, run->options.seed);
+    run->model = tr_model_new(type, settings, input, classes, run->options.seed);
 }
 
 tr_status tri_config_read(tr_run *run, const tr_model_type *type)
 {
     const char *path = tri_run_path(run, "config.json");
-    int64_t count = 0;
+    int64_t     count = 0;
     if (path == NULL) return tr_status_get();
     FILE *probe = fopen(path, "rb");
     if (probe == NULL)
         return tr_fail(TR_ERR_FILE, "%s: is no run directory: it has no config.json", run->dir);
     fclose(probe);
-    const char *text = tri_read_file(path, MAX_CONFIG, &count);
+    const char     *text = tri_read_file(path, MAX_CONFIG, &count);
     const tri_json *json = text != NULL ? tri_json_parse(path, text, count, 0) : NULL;
     if (json != NULL && json->kind != TRI_JSON_OBJECT)
         tr_fail(TR_ERR_FILE, "%s: is no JSON object", path);
@@ -184,10 +189,14 @@ static void add_count(tri_text *t, const char *option, int64_t value)
 char *tr_run_command(const tr_run *run)
 {
     const tr_train_options *o = &run->options;
-    const tr_settings *s = run->model->settings;
-    tri_text t = { 0 };
+    const tr_settings      *s = run->model->settings;
+    tri_text                t = { 0 };
     tri_text_add(&t, "train %s --data ", run->model->type->name);
     add_word(&t, run->data);
+    if (run->classes != NULL) {
+        tri_text_add(&t, run->classes[0] == '!' ? " --exclude " : " --classes ");
+        add_word(&t, run->classes + (run->classes[0] == '!'));
+    }
     tri_text_add(&t, " --epochs %lld --batch %lld --lr ", (long long)o->epochs,
                  (long long)o->batch);
     tri_text_number(&t, o->lr);

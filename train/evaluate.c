@@ -44,8 +44,8 @@ static void measure(tr_model *model, tr_loader *loader, uint64_t seed, tri_meter
     tr_batch b;
     for (uint64_t i = 0; tr_loader_next(loader, &b); i++) {
         tr_scope *scope = tr_scope_push();
-        tr_rng rng = tr_rng_stream(seed, EVALUATION_STREAM + i);
-        tr_terms terms = tr_model_loss(model, b.x, b.labels, &rng);
+        tr_rng    rng = tr_rng_stream(seed, EVALUATION_STREAM + i);
+        tr_terms  terms = tr_model_loss(model, b.x, b.labels, &rng);
         if (!tri_failed()) tri_meter_add(meter, &terms, tr_dim(b.x, 0));
         tr_scope_pop(scope);
     }
@@ -57,9 +57,9 @@ tr_status tr_evaluate(tr_model *model, const tr_dataset *data, const tr_evaluate
     *metrics = (tr_metrics){ 0 };
     if (tri_failed()) return tr_status_get();
     const tr_evaluate_options o = options != NULL ? *options : (tr_evaluate_options){ 0 };
-    const bool training = model->net->training;
-    const bool recording = tr_set_recording(false);
-    tr_scope *scope = tr_scope_push();
+    const bool                training = model->net->training;
+    const bool                recording = tr_set_recording(false);
+    tr_scope                 *scope = tr_scope_push();
     tr_module_set_training(model->net, false);
     tr_loader *loader = tr_loader_new(
         data, &(tr_loader_options){ .split = o.split,

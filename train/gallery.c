@@ -14,9 +14,9 @@
 static void choose(const tr_dataset *d, int64_t count, int64_t *chosen)
 {
     enum { LOOK_AT = 4000 };
-    const int64_t n = d->count[TR_TEST] < LOOK_AT ? d->count[TR_TEST] : LOOK_AT;
-    tr_tensor *labels = d->classes > 0 ? tr_dataset_labels(d, TR_TEST, 0, n) : NULL;
-    bool *used = tr_scope_alloc((size_t)n);
+    const int64_t  n = d->count[TR_TEST] < LOOK_AT ? d->count[TR_TEST] : LOOK_AT;
+    tr_tensor     *labels = d->classes > 0 ? tr_dataset_labels(d, TR_TEST, 0, n) : NULL;
+    bool          *used = tr_scope_alloc((size_t)n);
     const int64_t *label = labels != NULL ? labels->data : NULL;
     for (int64_t k = 0; used != NULL && k < count; k++) {
         int64_t at = -1;
@@ -34,10 +34,10 @@ tr_tensor *tr_show_images(const tr_dataset *data, int64_t count)
     if (tri_failed() || data == NULL) return NULL;
     if (count > data->count[TR_TEST]) count = data->count[TR_TEST];
     const size_t bytes = (size_t)(data->height * data->width * data->channels) * sizeof(float);
-    tr_tensor *images =
+    tr_tensor   *images =
         tr_empty(TR_F32, TR_SHAPE(count, data->height, data->width, data->channels));
     tr_scope *scope = tr_scope_push();
-    int64_t *chosen = tr_scope_alloc((size_t)(count + 1) * sizeof *chosen);
+    int64_t  *chosen = tr_scope_alloc((size_t)(count + 1) * sizeof *chosen);
     if (chosen != NULL) choose(data, count, chosen);
     for (int64_t k = 0; k < count && !tri_failed(); k++) {
         const tr_tensor *one = tr_dataset_images(data, TR_TEST, chosen[k], chosen[k] + 1);
@@ -56,10 +56,10 @@ tr_tensor *tr_encode_images(tr_model *model, const tr_dataset *data, tr_data_spl
     if (tri_failed()) return NULL;
     const bool recording = tr_set_recording(false);
     tr_tensor *codes = NULL;
-    tr_scope *outer = tr_scope_push();
+    tr_scope  *outer = tr_scope_push();
     for (int64_t i = 0; i < count && !tri_failed(); i += BATCH) {
         const int64_t n = i + BATCH < count ? BATCH : count - i;
-        tr_scope *scope = tr_scope_push();
+        tr_scope     *scope = tr_scope_push();
         tr_tensor *z = tr_flatten(tr_model_encode(model, tr_dataset_images(data, split, i, i + n)),
                                   1); /* [n, D] */
         const tr_tensor *rows = z != NULL ? tri_contiguous(z) : NULL;
@@ -104,15 +104,15 @@ static void end_weights(const float *p, const float *q, int64_t d, double t, boo
 static tr_tensor *codes_between(const tr_tensor *a, const tr_tensor *b, int64_t steps,
                                 bool spherical)
 {
-    tr_shape shape = tr_shape_of(a);
+    tr_shape      shape = tr_shape_of(a);
     const int64_t n = shape.dim[0], d = n > 0 ? tr_numel(a) / n : 0;
     shape.dim[0] = n * steps;
     tr_tensor *z = tr_empty(TR_F32, shape);
     for (int64_t row = 0; z != NULL && row < n * steps; row++) {
         const float *p = (const float *)a->data + row / steps * d;
         const float *q = (const float *)b->data + row / steps * d;
-        float *r = (float *)z->data + row * d;
-        double weight[2];
+        float       *r = (float *)z->data + row * d;
+        double       weight[2];
         end_weights(p, q, d, (double)(row % steps) / (double)(steps - 1), spherical, weight);
         for (int64_t i = 0; i < d; i++)
             r[i] = (float)(weight[0] * (double)p[i] + weight[1] * (double)q[i]);
@@ -133,7 +133,7 @@ tr_tensor *tr_interpolate(tr_model *model, tr_tensor *a, tr_tensor *b, int64_t s
         return NULL;
     }
     const bool recording = tr_set_recording(false);
-    tr_scope *scope = tr_scope_push();
+    tr_scope  *scope = tr_scope_push();
     tr_tensor *p = tr_model_encode(model, a), *q = tr_model_encode(model, b);
     tr_tensor *pictures = NULL;
     if (p != NULL && q != NULL)

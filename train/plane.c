@@ -47,7 +47,7 @@ static void top_vector(const double *matrix, int64_t n, const double *other, dou
 /* The coordinates y [N, K] turned so that the first two columns are the principal ones. */
 static tr_tensor *turn(const double *y, int64_t n, int64_t k)
 {
-    double gram[COMPONENTS * COMPONENTS] = { 0 }, axes[2][COMPONENTS] = { { 0 } };
+    double     gram[COMPONENTS * COMPONENTS] = { 0 }, axes[2][COMPONENTS] = { { 0 } };
     tr_tensor *points = tr_zeros(TR_F32, TR_SHAPE(n, 2));
     if (points == NULL) return NULL;
     for (int64_t r = 0; r < n; r++)
@@ -77,10 +77,10 @@ static double squares(const tr_tensor *t)
 static tr_tensor *principal_plane(tr_tensor *x, double *share)
 {
     const int64_t n = tr_dim(x, 0), d = tr_dim(x, 1), k = d < COMPONENTS ? d : COMPONENTS;
-    tr_rng rng = tr_rng_seed(1);
-    tr_tensor *centred = tr_sub(x, tr_mean(x, TR_AXES(0), true)); /* [N, D] */
-    tr_tensor *turned = tr_transpose(centred, 0, 1);
-    tr_tensor *v = tr_normal(TR_F64, TR_SHAPE(d, k), &rng); /* [D, K] */
+    tr_rng        rng = tr_rng_seed(1);
+    tr_tensor    *centred = tr_sub(x, tr_mean(x, TR_AXES(0), true)); /* [N, D] */
+    tr_tensor    *turned = tr_transpose(centred, 0, 1);
+    tr_tensor    *v = tr_normal(TR_F64, TR_SHAPE(d, k), &rng); /* [D, K] */
     for (int i = 0; i < ROUNDS && v != NULL; i++) {
         orthonormalise(v->data, d, k);
         v = tr_matmul(turned, tr_matmul(centred, v));
@@ -88,8 +88,8 @@ static tr_tensor *principal_plane(tr_tensor *x, double *share)
     if (v == NULL) return NULL;
     orthonormalise(v->data, d, k);
     const tr_tensor *y = tr_matmul(centred, v); /* [N, K] */
-    tr_tensor *points = y != NULL ? turn(y->data, n, k) : NULL;
-    const double all = squares(centred);
+    tr_tensor       *points = y != NULL ? turn(y->data, n, k) : NULL;
+    const double     all = squares(centred);
     *share = all > 0 ? squares(points) / all : 1;
     return points;
 }
@@ -105,7 +105,7 @@ tr_tensor *tr_project_plane(tr_tensor *x, double *share)
         return NULL;
     }
     const bool recording = tr_set_recording(false);
-    tr_scope *scope = tr_scope_push();
+    tr_scope  *scope = tr_scope_push();
     tr_tensor *points = tr_dim(x, 1) == 2 ? tr_reshape(tr_cast(x, TR_F32), tr_shape_of(x))
                                           : principal_plane(tr_cast(x, TR_F64), share);
     if (points != NULL) points = tr_scope_keep((tr_tensor *)(uintptr_t)tri_contiguous(points));

@@ -9,9 +9,9 @@
 /* "12,345" into text. */
 static char *group_digits(int64_t n, char text[32])
 {
-    char plain[24];
+    char      plain[24];
     const int length = snprintf(plain, sizeof plain, "%lld", (long long)n);
-    int out = 0;
+    int       out = 0;
     for (int i = 0; i < length; i++) {
         if (i > 0 && (length - i) % 3 == 0 && plain[i - 1] != '-') text[out++] = ',';
         text[out++] = plain[i];
@@ -49,10 +49,10 @@ static const tr_epoch *shown_row(const tr_run *run)
 static void write_figures(tri_writer *w, const tr_run *run)
 {
     const tr_epoch *row = shown_row(run);
-    char text[32], more[96];
+    char            text[32], more[96];
     tri_writer_printf(w, "<div class=\"figures\">\n");
     if (row != NULL) {
-        const bool val = row->val.count > 0;
+        const bool        val = row->val.count > 0;
         const tr_metrics *m = val ? &row->val : &row->train;
         snprintf(text, sizeof text, "%.5g", m->value[0]);
         snprintf(more, sizeof more, "%s loss, %s, after epoch %lld",
@@ -82,9 +82,9 @@ static void write_figures(tri_writer *w, const tr_run *run)
 static void write_chart(tri_writer *w, const tr_run *run, int metric)
 {
     const tr_epoch *first = &run->history[0];
-    const int64_t n = run->epochs_done;
-    double *train = tr_scope_alloc((size_t)n * sizeof *train);
-    double *val = tr_scope_alloc((size_t)n * sizeof *val);
+    const int64_t   n = run->epochs_done;
+    double         *train = tr_scope_alloc((size_t)n * sizeof *train);
+    double         *val = tr_scope_alloc((size_t)n * sizeof *val);
     if (train == NULL || val == NULL) return;
     for (int64_t i = 0; i < n; i++) {
         train[i] = run->history[i].train.value[metric];
@@ -93,15 +93,13 @@ static void write_chart(tri_writer *w, const tr_run *run, int metric)
     tri_writer_printf(w, "<figure class=\"card\"><h3>");
     tri_write_html(w, first->train.name[metric]);
     tri_writer_printf(w, "</h3>\n");
-    tri_chart_write(w,
-                    &(tri_chart){
-                        .title = first->train.name[metric],
-                        .x_label = "epoch",
-                        .y_label = tr_unit_name(run->model->type->unit),
-                        .series = {{ "training", "train", train }, { "validation", "val", val }},
-                        .series_count = metric < first->val.count ? 2 : 1,
-                        .count = n
-    });
+    tri_chart_write(
+        w, &(tri_chart){ .title = first->train.name[metric],
+                         .x_label = "epoch",
+                         .y_label = tr_unit_name(run->model->type->unit),
+                         .series = { { "training", "train", train }, { "validation", "val", val } },
+                         .series_count = metric < first->val.count ? 2 : 1,
+                         .count = n });
     tri_writer_printf(w, "</figure>\n");
 }
 
@@ -122,6 +120,7 @@ static void write_results(tri_writer *w, const tr_run *run)
                       "<tr><td></td><td>training</td><td>validation</td></tr>\n",
                       (long long)last->epoch);
     for (int i = 0; i < last->train.count; i++) {
+        if (i > 0 && last->train.count == 2) break; /* one term is the loss itself */
         tri_writer_printf(w, "<tr><td>");
         tri_write_html(w, last->train.name[i]);
         tri_writer_printf(w, "</td>");
@@ -129,7 +128,7 @@ static void write_results(tri_writer *w, const tr_run *run)
         write_value(w, &last->val, i);
         tri_writer_printf(w, "</tr>\n");
     }
-    if (run->best_epoch > 0) {
+    if (run->best_epoch > 0 && run->best_epoch < last->epoch) {
         const tr_epoch *best = &run->history[run->best_epoch - 1];
         tri_writer_printf(w, "<tr><td>loss at its best, epoch %lld</td>", (long long)best->epoch);
         write_value(w, &best->train, 0);
@@ -169,10 +168,10 @@ static void write_row(tri_writer *w, const char *name, const char *value)
 
 static void write_training(tri_writer *w, const tr_run *run)
 {
-    const tr_train_options *o = &run->options;
+    const tr_train_options   *o = &run->options;
     const tr_evaluate_options part = tri_val_part(run);
-    char text[96];
-    int64_t begin, end;
+    char                      text[96];
+    int64_t                   begin, end;
     tri_train_range(run, &begin, &end);
     int64_t val = part.end > 0 ? part.end - part.begin : run->dataset->count[TR_TEST];
     if (o->val_limit > 0 && o->val_limit < val) val = o->val_limit;
@@ -203,7 +202,7 @@ static void write_training(tri_writer *w, const tr_run *run)
 static void write_configuration(tri_writer *w, const tr_run *run)
 {
     const tr_settings *s = run->model->settings;
-    char text[32];
+    char               text[32];
     tri_writer_printf(w, "<h2>Configuration</h2>\n<div class=\"cards\">\n"
                          "<div class=\"card\"><h3>Model</h3><table>\n");
     write_row(w, "model", run->model->type->name);
@@ -256,7 +255,7 @@ tr_status tr_run_report(tr_run *run)
         return tr_fail(TR_ERR_STATE, "report: the run has no %s",
                        run->dir == NULL ? "directory" : "data; call tr_run_use_data first");
     const bool recording = tr_set_recording(false);
-    tr_scope *scope = tr_scope_push();
+    tr_scope  *scope = tr_scope_push();
     tr_module_set_training(run->model->net, false);
     tri_writer w;
     if (tri_writer_open(&w, tri_run_path(run, "report.html")) == TR_OK) {

@@ -11,12 +11,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char CHECKPOINT[] = "checkpoint/checkpoint.safetensors";
-
 char *tri_run_path(const tr_run *run, const char *name)
 {
     const size_t size = strlen(run->dir) + strlen(name) + 2;
-    char *path = tr_scope_alloc(size);
+    char        *path = tr_scope_alloc(size);
     if (path != NULL) snprintf(path, size, "%s/%s", run->dir, name);
     return path;
 }
@@ -64,7 +62,7 @@ tr_status tri_options_resolve(tr_train_options *o, const tr_model_type *type)
 static tr_status make_folders(const char *path)
 {
     tr_scope *scope = tr_scope_push();
-    char *part = tr_scope_alloc(strlen(path) + 1);
+    char     *part = tr_scope_alloc(strlen(path) + 1);
     for (size_t i = 1; part != NULL && path[0] != '\0'; i++) {
         if (path[i] != '/' && path[i] != '\0') continue;
         memcpy(part, path, i);
@@ -96,9 +94,10 @@ static tr_status check_empty(const char *path)
 /* Files of runs only, so a wrong path costs nothing else; config.json last. */
 static void remove_run(const tr_run *run)
 {
-    static const char *const files[] = { CHECKPOINT, "checkpoint",  "model.safetensors",
-                                         "log.csv",  "report.html", "config.json",
-                                         NULL };
+    static const char *const files[] = {
+        TRI_CHECKPOINT, "checkpoint", "model.safetensors", "log.csv", "report.html",
+        "config.json",  NULL
+    };
     tr_scope *scope = tr_scope_push();
     for (int i = 0; files[i] != NULL; i++) {
         const char *path = tri_run_path(run, files[i]);
@@ -109,7 +108,7 @@ static void remove_run(const tr_run *run)
 
 static tr_status lock(tr_run *run)
 {
-    tr_scope *scope = tr_scope_push();
+    tr_scope   *scope = tr_scope_push();
     const char *path = tri_run_path(run, ".lock");
     if (path != NULL) {
         const int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
@@ -128,7 +127,7 @@ static tr_status lock(tr_run *run)
 
 static void make_checkpoint_folder(const tr_run *run)
 {
-    tr_scope *scope = tr_scope_push();
+    tr_scope   *scope = tr_scope_push();
     const char *path = tri_run_path(run, "checkpoint");
     if (path != NULL) make_folders(path);
     tr_scope_pop(scope);
@@ -136,9 +135,9 @@ static void make_checkpoint_folder(const tr_run *run)
 
 static bool has_config(const tr_run *run)
 {
-    tr_scope *scope = tr_scope_push();
+    tr_scope   *scope = tr_scope_push();
     const char *path = tri_run_path(run, "config.json");
-    const bool there = path != NULL && exists(path);
+    const bool  there = path != NULL && exists(path);
     tr_scope_pop(scope);
     return there;
 }
@@ -195,6 +194,7 @@ tr_run *tr_run_new(const char *dir, tr_model *model, const tr_dataset *data,
     run->model = model;
     run->dataset = data;
     run->data = tri_run_text(data->spec);
+    run->classes = tri_run_text(data->classes_kept);
     tri_options_resolve(&run->options, model->type);
     make_training(run);
     if (tri_failed()) return NULL;
@@ -224,7 +224,7 @@ static void set_state(tr_run *run)
 
 static void read_weights(tr_run *run)
 {
-    tr_scope *scope = tr_scope_push();
+    tr_scope   *scope = tr_scope_push();
     const char *path = tri_run_path(run, "model.safetensors");
     if (path != NULL && !exists(path))
         tr_fail(TR_ERR_FILE, "%s: there are no weights yet: no epoch was completed", path);
@@ -233,11 +233,11 @@ static void read_weights(tr_run *run)
     tr_scope_pop(scope);
 }
 
-/* There is none before the end of the first epoch, if nobody asked for one. */
+/* There is none where the process ended before its first step. */
 static void read_checkpoint(tr_run *run)
 {
-    tr_scope *scope = tr_scope_push();
-    const char *path = tri_run_path(run, CHECKPOINT);
+    tr_scope   *scope = tr_scope_push();
+    const char *path = tri_run_path(run, TRI_CHECKPOINT);
     if (!tri_failed() && exists(path)) tri_checkpoint_read(run, path);
     tr_scope_pop(scope);
 }
@@ -261,7 +261,10 @@ tr_run *tr_run_open(const char *dir, const tr_model_type *type, tr_open_mode mod
 tr_status tr_run_use_data(tr_run *run, const char *spec)
 {
     if (tri_failed()) return tr_status_get();
-    const tr_dataset *d = tr_dataset_open(spec != NULL ? spec : run->data, NULL);
+    const tr_dataset *d = spec != NULL
+                              ? tr_dataset_open(spec, NULL)
+                              : tr_dataset_open(run->data, &(tr_dataset_options){
+                                                               .classes = run->classes });
     if (d == NULL) return tr_status_get();
     const int64_t *size = run->model->input.dim;
     if (d->height != size[0] || d->width != size[1] || d->channels != size[2])

@@ -10,25 +10,27 @@
 #include "tensor/core.h"
 #include "train/train.h"
 
+#define TRI_CHECKPOINT "checkpoint/checkpoint.safetensors"
+
 /* Sums of values times images, from which averages over images follow. */
 typedef struct tri_meter {
     tr_metrics sums;
-    double images;
+    double     images;
 } tri_meter;
 
-tr_status tri_meter_add(tri_meter *m, const tr_terms *terms, int64_t images);
+tr_status  tri_meter_add(tri_meter *m, const tr_terms *terms, int64_t images);
 tr_metrics tri_meter_average(const tri_meter *m);
 
 /* Where a training stands: all that a checkpoint adds to weights and options. */
 typedef struct tri_training {
     tr_optimizer *optimizer;
-    int64_t epoch, position;       /* the next batch: epochs from 0 */
-    tri_meter meter;               /* of this epoch so far */
-    double seconds, train_seconds; /* of this epoch so far; the second without validation */
-    int64_t capacity;              /* rows of history */
-    int lock;                      /* descriptor of the lock file; -1: not locked */
-    tr_named_list best;            /* early stopping: weights and buffers of the best epoch */
-    bool best_shown;               /* the model has them, and `best` has the last ones */
+    int64_t       epoch, position;        /* the next batch: epochs from 0 */
+    tri_meter     meter;                  /* of this epoch so far */
+    double        seconds, train_seconds; /* of this epoch so far; the second without validation */
+    int64_t       capacity;               /* rows of history */
+    int           lock;                   /* descriptor of the lock file; -1: not locked */
+    tr_named_list best;       /* early stopping: weights and buffers of the best epoch */
+    bool          best_shown; /* the model has them, and `best` has the last ones */
 } tri_training;
 
 /* The text in the innermost scope; NULL for NULL, and on error. */
@@ -64,7 +66,7 @@ tr_status tri_checkpoint_read(tr_run *run, const char *path);
 bool tri_patience_spent(const tr_run *run);
 
 /* Image numbers of the two parts. */
-void tri_train_range(const tr_run *run, int64_t *begin, int64_t *end);
+void                tri_train_range(const tr_run *run, int64_t *begin, int64_t *end);
 tr_evaluate_options tri_val_part(const tr_run *run);
 
 #endif

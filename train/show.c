@@ -21,7 +21,7 @@ static void write_base64(tri_writer *w, const uint8_t *bytes, int64_t count)
 {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     for (int64_t i = 0; i < count; i += 3) {
-        const int left = count - i < 3 ? (int)(count - i) : 3;
+        const int      left = count - i < 3 ? (int)(count - i) : 3;
         const uint32_t group = (uint32_t)bytes[i] << 16 |
                                (uint32_t)(left > 1 ? bytes[i + 1] : 0) << 8 |
                                (uint32_t)(left > 2 ? bytes[i + 2] : 0);
@@ -35,8 +35,8 @@ static void write_base64(tri_writer *w, const uint8_t *bytes, int64_t count)
 static void write_picture(tri_writer *w, const tr_run *run, const char *name,
                           const char *description, const tr_tensor *picture)
 {
-    char file[64];
-    int64_t count = 0;
+    char        file[64];
+    int64_t     count = 0;
     const char *type = NULL;
     const void *bytes = tr_encode_image(picture, &count, &type);
     if (bytes == NULL) return;
@@ -63,7 +63,7 @@ static tr_tensor *stack(tr_tensor *const *parts, int count)
     tr_tensor *all = tr_empty(TR_F32, shape);
     for (int i = 0; all != NULL && i < count; i++) {
         const tr_tensor *part = parts[i] != NULL ? tri_contiguous(parts[i]) : NULL;
-        const size_t bytes = (size_t)tr_numel(part) * sizeof(float);
+        const size_t     bytes = (size_t)tr_numel(part) * sizeof(float);
         if (part != NULL) memcpy((char *)all->data + (size_t)i * bytes, part->data, bytes);
     }
     return tri_failed() ? NULL : all;
@@ -73,8 +73,8 @@ static tr_tensor *stack(tr_tensor *const *parts, int count)
 
 static void write_rows(tri_writer *w, const tr_run *run, tr_tensor *images, int part)
 {
-    tr_model *model = run->model;
-    tr_rng rng = tr_rng_stream(run->options.seed, 3);
+    tr_model  *model = run->model;
+    tr_rng     rng = tr_rng_stream(run->options.seed, 3);
     const bool noisy = model->type->corrupt != NULL;
     tr_tensor *input = noisy ? tr_model_corrupt(model, images, &rng) : images;
     tr_tensor *rows[3] = { images, input, tr_model_reconstruct(model, input) };
@@ -86,7 +86,7 @@ static void write_rows(tri_writer *w, const tr_run *run, tr_tensor *images, int 
     tri_writer_printf(w,
                       "<figure class=\"card\"><div class=\"rows\"><ul><li>original</li>%s"
                       "<li>%s</li></ul>\n",
-                      noisy ? "<li>noisy</li>" : "", noisy ? "restored" : "reconstructed");
+                      noisy ? "<li>noisy</li>" : "", noisy ? "restored" : "decoded");
     write_picture(w, run, name, "Originals above reconstructions", picture);
     tri_writer_printf(w, "</div></figure>\n");
 }
@@ -119,7 +119,7 @@ static void write_reconstructions(tri_writer *w, const tr_run *run)
 static void write_samples(tri_writer *w, const tr_run *run)
 {
     if (run->model->type->sample == NULL) return;
-    tr_rng rng = tr_rng_stream(run->options.seed, 4);
+    tr_rng     rng = tr_rng_stream(run->options.seed, 4);
     tr_tensor *picture = grid(tr_model_sample(run->model, SAMPLES, &rng), 8);
     if (picture == NULL) return;
     tri_writer_printf(w, "<figure class=\"card\"><h3>Samples</h3>\n");
@@ -130,7 +130,7 @@ static void write_samples(tri_writer *w, const tr_run *run)
 
 static void write_between(tri_writer *w, const tr_run *run)
 {
-    tr_tensor *images = tr_show_images(run->dataset, 2 * PAIRS);
+    tr_tensor    *images = tr_show_images(run->dataset, 2 * PAIRS);
     const int64_t pairs = tr_dim(images, 0) / 2;
     if (pairs < 1) return;
     tr_tensor *between = tr_interpolate(run->model, slice_rows(images, 0, pairs),
@@ -147,11 +147,11 @@ static void write_between(tri_writer *w, const tr_run *run)
 static void write_map(tri_writer *w, const tr_run *run)
 {
     const tr_dataset *d = run->dataset;
-    const int64_t size = tr_dim(tr_encode_images(run->model, d, TR_TEST, 1), 1);
+    const int64_t     size = tr_dim(tr_encode_images(run->model, d, TR_TEST, 1), 1);
     if (size < 1) return;
     int64_t count = MAP_VALUES / size < MAP_POINTS ? MAP_VALUES / size : MAP_POINTS;
     if (count > d->count[TR_TEST]) count = d->count[TR_TEST];
-    double share = 1;
+    double     share = 1;
     tr_tensor *points = tr_project_plane(tr_encode_images(run->model, d, TR_TEST, count), &share);
     tr_tensor *labels = d->classes > 0 ? tr_dataset_labels(d, TR_TEST, 0, count) : NULL;
     if (tri_failed()) return;
@@ -176,7 +176,7 @@ static void write_map(tri_writer *w, const tr_run *run)
 tr_status tri_show_write(tri_writer *w, const tr_run *run)
 {
     const tr_dataset *d = run->dataset;
-    const bool pictures = d->height > 1 && (d->channels == 1 || d->channels == 3);
+    const bool        pictures = d->height > 1 && (d->channels == 1 || d->channels == 3);
     if (d->count[TR_TEST] == 0) return tr_status_get();
     if (pictures) write_reconstructions(w, run);
     tri_writer_printf(w, "<h2>The code</h2>\n<div class=\"cards\">\n");

@@ -31,26 +31,26 @@ extern "C" {
 /* Averages over images: the loss that is minimised, then the model's terms, in the model's unit. */
 enum { TR_MAX_METRICS = TR_MAX_TERMS + 1, TR_METRIC_NAME = 32 };
 typedef struct tr_metrics {
-    int count;                                 /* 0: nothing was measured */
-    char name[TR_MAX_METRICS][TR_METRIC_NAME]; /* "loss", "reconstruction", ... */
+    int    count;                                /* 0: nothing was measured */
+    char   name[TR_MAX_METRICS][TR_METRIC_NAME]; /* "loss", "reconstruction", ... */
     double value[TR_MAX_METRICS];
 } tr_metrics;
 
 /* A row of the log. */
 typedef struct tr_epoch {
-    int64_t epoch;         /* from 1 */
+    int64_t    epoch;      /* from 1 */
     tr_metrics train, val; /* train: over the steps of the epoch, as the weights change */
-    double lr;
-    double seconds;           /* of the epoch, validation included */
-    double images_per_second; /* of the training steps */
+    double     lr;
+    double     seconds;           /* of the epoch, validation included */
+    double     images_per_second; /* of the training steps */
 } tr_epoch;
 
 typedef struct tr_evaluate_options {
     tr_data_split split;
-    int64_t batch;      /* 0: the model type's */
-    int64_t begin, end; /* images begin .. end - 1; end 0: to the last one */
-    int64_t limit;      /* at most this many; 0: all */
-    uint64_t seed;      /* of the model's own noise */
+    int64_t       batch;      /* 0: the model type's */
+    int64_t       begin, end; /* images begin .. end - 1; end 0: to the last one */
+    int64_t       limit;      /* at most this many; 0: all */
+    uint64_t      seed;       /* of the model's own noise */
 } tr_evaluate_options;
 
 /* The model's metrics over a part of a dataset, in evaluation mode; the model is left in the mode
@@ -64,16 +64,16 @@ TR_API double tr_metric(const tr_metrics *metrics, const char *name);
 /* --- Runs --------------------------------------------------------------------------------- */
 
 typedef struct tr_train_options {
-    int64_t epochs, batch;    /* 0: the model type's, from its source */
-    double lr;                /* of Adam; 0: the model type's */
-    uint64_t seed;            /* of order and noise; at most 2^53 */
-    int64_t limit, val_limit; /* use at most so many images of either part; 0: all */
-    double val_split;   /* validate on this share of the train split, its end, which is not trained
+    int64_t  epochs, batch;    /* 0: the model type's, from its source */
+    double   lr;               /* of Adam; 0: the model type's */
+    uint64_t seed;             /* of order and noise; at most 2^53 */
+    int64_t  limit, val_limit; /* use at most so many images of either part; 0: all */
+    double   val_split; /* validate on this share of the train split, its end, which is not trained
                            on; 0: validate on the test split */
     int64_t early_stop; /* stop after so many epochs without a lower validation loss, and keep the
                            best weights; 0: never */
     int64_t checkpoint_every; /* also after each so many steps; 0: at the end of each epoch */
-    bool overwrite;           /* tr_run_new: replace a run that is in the directory */
+    bool    overwrite;        /* tr_run_new: replace a run that is in the directory */
 } tr_train_options;
 
 typedef enum tr_run_state {
@@ -87,15 +87,16 @@ struct tri_training;
 
 /* Read-only for users. */
 typedef struct tr_run {
-    const char *dir;  /* NULL: nothing is written */
+    const char          *dir;  /* NULL: nothing is written */
     const char *data; /* the dataset's specification */
-    tr_model *model;
-    const tr_dataset *dataset; /* NULL until tr_run_use_data, in a run that was opened */
-    tr_train_options options;  /* with defaults filled in */
-    tr_run_state state;
-    tr_epoch *history;
-    int64_t epochs_done; /* rows of history */
-    int64_t best_epoch;  /* with the lowest validation loss, from 1; 0: none yet */
+    const char *classes; /* that it was trained on, as in tr_dataset_options; NULL: all */
+    tr_model            *model;
+    const tr_dataset    *dataset; /* NULL until tr_run_use_data, in a run that was opened */
+    tr_train_options     options; /* with defaults filled in */
+    tr_run_state         state;
+    tr_epoch            *history;
+    int64_t              epochs_done; /* rows of history */
+    int64_t              best_epoch;  /* with the lowest validation loss, from 1; 0: none yet */
     struct tri_training *training;
 } tr_run;
 
@@ -117,8 +118,8 @@ typedef enum tr_open_mode {
  * unknown model, weights that do not fit it, another process at work (TR_ERR_STATE). */
 TR_API tr_run *tr_run_open(const char *dir, const tr_model_type *type, tr_open_mode mode);
 
-/* Opens the run's dataset, or the one that `spec` names instead; the images must have the model's
- * size. */
+/* Opens the run's dataset, with the classes that it was trained on, or the one that `spec` names
+ * instead, with all; the images must have the model's size. */
 TR_API tr_status tr_run_use_data(tr_run *run, const char *spec);
 
 /* Trains to this many epochs instead, at least those that are done. Recorded in config.json when
@@ -129,8 +130,8 @@ typedef struct tr_progress {
     int64_t epoch, epochs; /* from 1 */
     int64_t step, steps;   /* of this epoch; step counts from 1 */
     int64_t images;        /* trained in this call */
-    double loss;           /* average of the epoch so far */
-    double images_per_second, seconds,
+    double  loss;          /* average of the epoch so far */
+    double  images_per_second, seconds,
         seconds_left; /* of this call; the last two with validation */
 } tr_progress;
 
@@ -184,4 +185,7 @@ TR_API tr_tensor *tr_project_plane(tr_tensor *x, double *share);
 #ifdef __cplusplus
 }
 #endif
+
+#include "train/uses.h"
+
 #endif

@@ -1,5 +1,5 @@
 """Writes structure.h beside itself: values and gradients by PyTorch of reductions, shape and index
-operations, losses and normalisations, in f64. test_golden_structure.c computes the same by tenrec under
+operations, losses and normalisations, in f64, and how far its f32 is from them. test_golden_structure.c computes the same by tenrec under
 the same names. Run: python3 structure.py (PyTorch 1.13)."""
 import math
 import pathlib
@@ -66,20 +66,38 @@ def tensor(t):
     return "{ '%s', %d, { %s }, %s }" % (kind, t.dim(), dims, array(t))
 
 
-def case(name, function, *inputs):
-    inputs = [t.clone().requires_grad_(t.is_floating_point()) for t in inputs]
-    out = function(*inputs)
-    grads = ["NULL"] * len(inputs)
+def compute(function, inputs, dtype):
+    """The result and the gradients, None where there is none, at that precision."""
+    torch.set_default_dtype(dtype)
+    inputs = [t.to(dtype).requires_grad_() if t.is_floating_point() else t for t in inputs]
+    out = function(*[t.clone() for t in inputs])
+    grads = [None] * len(inputs)
     if out.is_floating_point() and out.requires_grad:
-        cotangent = 1 + torch.arange(out.numel(), dtype=torch.float64).reshape(out.shape) / 8
+        cotangent = 1 + torch.arange(out.numel(), dtype=dtype).reshape(out.shape) / 8
         wanted = [t for t in inputs if t.requires_grad]
         found = iter(torch.autograd.grad(out, wanted, cotangent, allow_unused=True))
         for k, t in enumerate(inputs):
             if t.requires_grad:
                 g = next(found)
-                grads[k] = array(g if g is not None else torch.zeros_like(t))
-    lines.append('{ "%s", %d, { %s }, %s, { %s } },' % (
-        name, len(inputs), ", ".join(tensor(t) for t in inputs), tensor(out), ", ".join(grads)))
+                grads[k] = g if g is not None else torch.zeros_like(t)
+    torch.set_default_dtype(torch.float64)
+    return [out] + grads
+
+
+def error(exact, rough):
+    """The largest difference of finite elements."""
+    if exact is None or not exact.is_floating_point():
+        return "0"
+    gap = (exact - rough.double()).abs().nan_to_num(0, 0, 0)
+    return "%.2g" % (gap.max() if gap.numel() > 0 else 0)
+
+
+def case(name, function, *inputs):
+    exact, rough = compute(function, inputs, torch.float64), compute(function, inputs, torch.float32)
+    lines.append('{ "%s", %d, { %s }, %s, { %s }, { %s } },' % (
+        name, len(inputs), ", ".join(tensor(t) for t in inputs), tensor(exact[0]),
+        ", ".join("NULL" if g is None else array(g) for g in exact[1:]),
+        ", ".join(error(t, u) for t, u in zip(exact, rough))))
 
 
 def every(name, function, *input_lists):
@@ -243,6 +261,7 @@ every("logistic_density", lambda a, mu, s: D.TransformedDistribution(D.Uniform(0
     D.SigmoidTransform().inv, D.AffineTransform(mu, s.exp())]).log_prob(a), (x(2, 3), x(2, 3), x(2, 3)))
 
 target = pathlib.Path(__file__).with_name("structure.h")
-target.write_text("/* Made by structure.py: name, inputs, result, gradients of sum_k (1 + k / 8) result_k. */\n"
+target.write_text("/* Made by structure.py: name, inputs, result, gradients of sum_k (1 + k / 8) result_k, errors in f32\n"
+                  " * of result and gradients. */\n"
                   + "\n".join(lines) + "\n")
 print(len(lines), "cases")

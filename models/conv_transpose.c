@@ -1,0 +1,52 @@
+/* conv_transpose.c: a convolutional autoencoder that learns how to shrink and to grow. Where conv.c
+ * pools and repeats pixels, here the convolutions themselves have stride 2, and their transposes,
+ * each the adjoint map of such a convolution, go back up (Dumoulin & Visin 2016, chapter 4):
+ *
+ *     encoder  conv 3x3 x16 stride 2, conv x32 stride 2                    28x28x1 -> 7x7x32
+ *     decoder  transposed conv 3x3 x16 stride 2, x1 stride 2, sigmoid      7x7x32 -> 28x28x1
+ *
+ * 'same' padding and ReLU; the transposed kernels overlap unevenly, which shows as a faint
+ * checkerboard in early epochs. */
+#include "models/zoo.h"
+
+static const tr_option options[] = {
+    TRI_OPTION_CHANNELS("16,32"),
+    TRI_OPTION_LOSS("bce"),
+    { 0 },
+};
+
+static tr_status build(tr_model *m)
+{
+    int64_t   channels[TR_MAX_SIZES];
+    const int count = tri_channels_setting(m, channels);
+    if (count < 1 || tri_check_halving(m, count) != TR_OK) return tr_status_get();
+    return tri_plain_build(m, tri_conv_down(m, channels, count), tri_conv_up(m, channels, count),
+                           TR_SIGMOID);
+}
+
+static tr_terms loss(tr_model *m, tr_tensor *x, tr_tensor *labels, tr_rng *rng)
+{
+    (void)labels;
+    (void)rng;
+    return tri_plain_loss(m, x, x);
+}
+
+static tr_tensor *decode(tr_model *m, tr_tensor *z)
+{
+    return tr_sigmoid(tri_decode(m, z));
+}
+
+const tr_model_type tri_model_conv_transpose = {
+    .name = "conv-transpose",
+    .summary = "strided convolutions down, transposed convolutions up",
+    .source = "lecture notes, transposed convolutions; Dumoulin & Visin 2016, chapter 4",
+    .unit = TR_PER_PIXEL,
+    .options = options,
+    .batch = 128,
+    .epochs = 10,
+    .lr = 1e-3,
+    .build = build,
+    .loss = loss,
+    .encode = tri_encode,
+    .decode = decode,
+};

@@ -1,0 +1,148 @@
+/* winograd_dw.c: the gradient of conv2d for w by Winograd's minimal filtering.
+ *
+ * With y = A^T ((G w) . (B^T d)) the result of a tile (winograd.c), the gradient of <y, g> is
+ *
+ *     dw = G^T ((A g) . (B^T d)) G      along both axes: (A g A^T), (B^T d B)
+ *
+ * so tiles of g, 4 x 4 pixels, and of x, 6 x 6, are transformed to 36 points; at each point the sum
+ * over tiles is a matrix product, [C x tiles] by [tiles x K]; and the 36 sums become nine weights
+ * at the end, once. The tiles are cut into pieces by shape alone. Each piece adds up its blocks of
+ * tiles in order, and the pieces are added in order: same bits on any number of threads. Read next:
+ * winograd.c. */
+#include "tensor/winograd.h"
+
+#include <string.h>
+
+enum {
+    POINTS = TRI_WINOGRAD_POINTS,
+    BLOCK_BYTES = 1 << 20, /* aimed at for a block's transformed tiles: half of the second cache */
+    LEAST_TILES = 32,      /* of a block: long against the cost of fetching and storing the sums */
+    PIECES = 16,
+    PARTS_MAX = 1 << 21, /* elements of all partial results */
+    CHUNK = 1 << 12
+};
+
+typedef struct gradient {
+    tri_block    block;
+    tri_tiling   source, cotangent;
+    const float *x, *g;
+    float       *dw;
+    int64_t      tiles, piece_tiles, block_tiles, pieces;
+    int64_t      x_point, g_point; /* elements of a block's tiles at one point */
+    int64_t      part;             /* elements of a piece's sums: 36 C K */
+    float       *parts, *zeros;
+    int64_t     *x_at, *g_at; /* offsets from tile to tile */
+    tri_slots    slots;
+} gradient;
+
+/* Adds a block of tiles to the sums [36][C][K], or starts them with it. */
+static void add_block(const gradient *s, int64_t tiles, const float *x, const float *g, float *sums,
+                      bool accumulate)
+{
+    const int64_t in = s->source.channels, out = s->cotangent.channels;
+    const int64_t height = tri_even_part(in, s->block.rows), width = s->block.cols;
+    for (int64_t p = 0; p < POINTS; p++, x += s->x_point, g += s->g_point, sums += in * out)
+        for (int64_t j = 0; j < out; j += width)
+            for (int64_t i = 0; i < in; i += height)
+                tri_multiply(&s->block, in - i < height ? in - i : height,
+                             out - j < width ? out - j : width, tiles, x + i, 1, s->x_at, g + j,
+                             s->g_at, sums + i * out + j, out, accumulate);
+}
+
+static void add_piece(void *context, int64_t begin, int64_t end)
+{
+    gradient *s = context;
+    float    *x = tri_slot_take(&s->slots), *g = x + POINTS * s->x_point;
+    float    *sums = s->parts + begin / s->piece_tiles * s->part;
+    for (int64_t first = begin; first < end; first += s->block_tiles) {
+        const int64_t rest = end - first, count = rest < s->block_tiles ? rest : s->block_tiles;
+        tri_transform_tiles(s->block.table, &s->source, s->x, false, s->zeros, first, count,
+                            s->x_point, x);
+        tri_transform_tiles(s->block.table, &s->cotangent, s->g, true, s->zeros, first, count,
+                            s->g_point, g);
+        add_block(s, count, x, g, sums, first > begin);
+    }
+    tri_slot_give(&s->slots, x);
+}
+
+/* In order, into the first. */
+static void add_pieces(void *context, int64_t begin, int64_t end)
+{
+    const gradient *s = context;
+    for (int64_t piece = 1; piece < s->pieces; piece++)
+        s->block.table->f32.binary[TRI_B_add](end - begin, s->parts + begin, s->parts + begin,
+                                              s->parts + piece * s->part + begin);
+}
+
+static void deliver(void *context, int64_t begin, int64_t end)
+{
+    const gradient *s = context;
+    const int64_t   out = s->cotangent.channels, all = s->source.channels * out;
+    for (int64_t c = begin; c < end; c++)
+        s->block.table->winograd.gradient(out, s->parts + c * out, all, s->dw + c * out, all);
+}
+
+static void plan_pieces(gradient *s)
+{
+    const int64_t in = s->source.channels, out = s->cotangent.channels;
+    const int64_t each = POINTS * (in + out) * (int64_t)sizeof(float);
+    s->part = POINTS * in * out;
+    int64_t pieces = PIECES, most = BLOCK_BYTES / each;
+    while (pieces > 1 && (pieces * s->part > PARTS_MAX || s->tiles / pieces < LEAST_TILES))
+        pieces /= 2;
+    if (most < LEAST_TILES) most = LEAST_TILES;
+    s->piece_tiles = tri_ceil_div(s->tiles, pieces);
+    s->pieces = tri_ceil_div(s->tiles, s->piece_tiles);
+    s->block_tiles = tri_even_part(s->piece_tiles, most);
+    s->x_point = s->block_tiles * in + 16; /* as in winograd.c */
+    s->g_point = s->block_tiles * out + 16;
+}
+
+static bool make_memory(gradient *s)
+{
+    const int64_t in = s->source.channels, out = s->cotangent.channels;
+    const int64_t tail = s->block.cols; /* the last block of columns may read so far */
+    const size_t  zero_bytes = (size_t)(in > out ? in : out) * sizeof(float);
+    plan_pieces(s);
+    s->parts = tri_scratch((size_t)(s->pieces * s->part) * sizeof(float));
+    s->zeros = tri_scratch(zero_bytes);
+    s->x_at = tri_scratch((size_t)s->block_tiles * sizeof *s->x_at);
+    s->g_at = tri_scratch((size_t)s->block_tiles * sizeof *s->g_at);
+    const int64_t floats = POINTS * (s->x_point + s->g_point) + tail;
+    if (!s->parts || !s->zeros || !s->x_at || !s->g_at ||
+        !tri_slots_make(&s->slots, (size_t)floats * sizeof(float)))
+        return false;
+    memset(s->zeros, 0, zero_bytes);
+    for (int64_t k = 0; k < s->block_tiles; k++) {
+        s->x_at[k] = k * in;
+        s->g_at[k] = k * out;
+    }
+    return true;
+}
+
+tr_status tri_winograd_dw(tr_tensor *dw, const tr_tensor *x, const tr_tensor *g, const tri_conv *c)
+{
+    x = tri_contiguous(x);
+    g = tri_contiguous(g);
+    if (tri_failed()) return tr_status_get();
+    gradient      s = { .block = tri_block_of(TR_F32), .x = x->data, .g = g->data, .dw = dw->data };
+    const int64_t rows = tri_ceil_div(g->shape[1], TRI_WINOGRAD_TILE);
+    const int64_t cols = tri_ceil_div(g->shape[2], TRI_WINOGRAD_TILE);
+    s.source = (tri_tiling){ .h = x->shape[1],
+                             .w = x->shape[2],
+                             .channels = x->shape[3],
+                             .pad = { c->pad[0][0], c->pad[1][0] },
+                             .tile_rows = rows,
+                             .tile_cols = cols };
+    s.cotangent = (tri_tiling){ .h = g->shape[1],
+                                .w = g->shape[2],
+                                .channels = g->shape[3],
+                                .tile_rows = rows,
+                                .tile_cols = cols };
+    s.tiles = g->shape[0] * rows * cols;
+    if (!make_memory(&s)) return tr_status_get();
+    tri_parallel_for(s.tiles, s.piece_tiles, add_piece, &s);
+    tri_parallel_for(s.part, CHUNK, add_pieces, &s);
+    tri_parallel_for(s.source.channels, 1, deliver, &s);
+    return TR_OK;
+}
