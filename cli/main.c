@@ -34,6 +34,8 @@ const command commands[] = {
       run_arithmetic, NULL },
     { "anomaly", "RUN", "score images by how badly the model explains them", anomaly_options, 1, 1,
       run_anomaly, NULL },
+    { "impute", "RUN", "fill missing values in, against the mean and PCA", impute_options, 1,
+      1, run_impute, NULL },
     { "report", "RUN", "write RUN/report.html again", report_options, 1, 1, run_report, NULL },
     { "summary", "MODEL", "list layers, shapes, parameters and multiply-adds", summary_options,
       1, 1, run_summary, help_train },

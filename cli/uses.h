@@ -69,4 +69,7 @@ int                     run_arithmetic(const args *a);
 extern const arg_option anomaly_options[];
 int run_anomaly(const args *a);
 
+extern const arg_option impute_options[];
+int run_impute(const args *a);
+
 #endif

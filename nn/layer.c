@@ -110,7 +110,62 @@ tr_module *tr_nn_linear(int64_t in, int64_t out, tr_activation act)
     return tr_nn_linear_with(in, out, act, NULL);
 }
 
-/* --- Activation, flatten, reshape ------------------------------------------------------------- */
+/* --- Linear with another layer's weight ------------------------------------------------------------ */
+
+typedef struct transposed {
+    tr_module    *owner; /* of the weight */
+    tr_activation act;
+} transposed;
+
+static tr_tensor *transposed_forward(tr_module *m, tr_tensor *x)
+{
+    const transposed *t = m->self;
+    tr_tensor        *weight = t->owner->parameters.items[0].tensor;
+    return tr_affine_map(x, tr_transpose(weight, 0, 1), m->parameters.items[0].tensor, t->act);
+}
+
+static void transposed_init(tr_module *m, tr_rng *rng)
+{
+    (void)rng;
+    tr_fill(m->parameters.items[0].tensor, 0);
+}
+
+static void transposed_describe(const tr_module *m, char *text, size_t size)
+{
+    const transposed *t = m->self;
+    const tr_tensor  *weight = t->owner->parameters.items[0].tensor;
+    snprintf(text, size, "%lld -> %lld, %s, tied", (long long)tr_dim(weight, 1),
+             (long long)tr_dim(weight, 0), tr_activation_name(t->act));
+}
+
+static int64_t transposed_multiply_adds(const tr_module *m)
+{
+    const transposed *t = m->self;
+    return tri_shape_numel(m->in_shape) * tr_dim(t->owner->parameters.items[0].tensor, 0);
+}
+
+static const tr_module_type transposed_type = { .name = "linear",
+                                                .forward = transposed_forward,
+                                                .init = transposed_init,
+                                                .describe = transposed_describe,
+                                                .multiply_adds = transposed_multiply_adds };
+
+tr_module *tr_nn_linear_transposed(tr_module *linear_layer, tr_activation act)
+{
+    if (tri_failed()) return NULL;
+    if (linear_layer == NULL || linear_layer->type != &linear_type) {
+        tr_fail(TR_ERR_VALUE, "linear_transposed: %s is no linear layer",
+                linear_layer == NULL ? "NULL" : linear_layer->type->name);
+        return NULL;
+    }
+    tr_module *m = tr_module_new(&transposed_type, sizeof(transposed));
+    if (m == NULL) return NULL;
+    *(transposed *)m->self = (transposed){ linear_layer, act };
+    const int64_t out = tr_dim(linear_layer->parameters.items[0].tensor, 0);
+    return tr_module_add_parameter(m, "bias", TR_SHAPE(out)) != NULL ? m : NULL;
+}
+
+/* --- Activation, flatten, reshape ------------------------------------------------------------------------- */
 
 typedef struct activation {
     tr_activation act;

@@ -111,6 +111,9 @@ static const char *const variants[][2] = {
     { "contractive", "penalty=exact" },
     { "contractive", "penalty=random" },
     { "stochastic", "likelihood=gaussian" },
+    { "stacked", "pretrain=false" },
+    { "stacked", "pretrain=false tied=true" },
+    { "stacked", "pretrain=false variant=concat tied=true" },
     { "vae", "free_bits=0.01 beta=2" },
     { "vae", "likelihood=gaussian learn_scale=true" },
     { "vae", "likelihood=logistic learn_scale=true" },
@@ -303,7 +306,7 @@ START_TEST(settings_are_checked)
     expect_error(TR_ERR_VALUE, "option level: 1.5 is no probability; noise=mask needs 0 .. 1");
     ck_assert_ptr_null(tr_model_find("vea"));
     ck_assert_int_eq(tr_status_get(), TR_ERR_VALUE);
-    ck_assert_ptr_nonnull(strstr(tr_error(), "unknown model \"vea\"; there are pca, undercomplete, "));
+    ck_assert_ptr_nonnull(strstr(tr_error(), "unknown model \"vea\"; there are undercomplete, "));
     tr_error_clear();
     ck_assert_ptr_null(tr_model_new(tr_model_find("conv"), NULL, TR_SHAPE(30, 28, 1), 3, 1));
     expect_error(TR_ERR_SHAPE, "conv: pictures of 30 x 28 cannot be halved 2 times; the sides must be "
@@ -465,6 +468,57 @@ START_TEST(pca_takes_few_pictures)
 }
 END_TEST
 
+/* In each phase the layers of that phase have gradients, and no others. */
+START_TEST(stacked_trains_in_phases)
+{
+    const char *const variant = _i == 0 ? "plain" : "concat";
+    const tr_model_type *type = tr_model_find("stacked");
+    tr_settings *s = tr_settings_new(type->options);
+    tr_settings_set(s, "hidden", "6,5,4");
+    tr_settings_set(s, "layer_epochs", "2");
+    tr_settings_set(s, "variant", variant);
+    tr_model  *m = tr_model_new(type, s, TR_SHAPE(4, 4, 1), 0, 1);
+    tr_tensor *x = pictures(TR_F32, TR_SHAPE(3, 4, 4, 1));
+    const double epochs[] = { 0, 1.9, 2, 5.5, 6, 20 };
+    const int    phases[] = { 1, 1, 2, 3, 4, 4 };
+    for (int i = 0; i < 6; i++) {
+        m->epoch = epochs[i];
+        tr_rng         rng = tr_rng_seed(1);
+        const tr_terms terms = tr_model_loss(m, x, NULL, &rng);
+        ck_assert_double_eq(tr_item(terms.value[1]), phases[i]);
+        ck_assert_int_eq(tr_backward(terms.loss), TR_OK);
+        int k = 1;
+        for (tr_module *e = m->net->first_child->first_child; e != NULL; e = e->next, k++) {
+            tr_tensor *weight = e->parameters.items[0].tensor;
+            ck_assert_int_eq(weight->grad != NULL, phases[i] == 4 || k == phases[i]);
+            tr_clear_grad(weight);
+        }
+    }
+    m->epoch = 0;
+    tr_module_set_training(m->net, false); /* evaluation is of the whole */
+    tr_rng rng = tr_rng_seed(1);
+    ck_assert_double_eq(tr_item(tr_model_loss(m, x, NULL, &rng).value[1]), 4);
+}
+END_TEST
+
+/* A tied decoder has a bias only, and follows when the encoder's weight changes. */
+START_TEST(stacked_ties_weights)
+{
+    const tr_model_type *type = tr_model_find("stacked");
+    tr_settings *s = tr_settings_new(type->options);
+    tr_settings_set(s, "hidden", "6");
+    tr_settings_set(s, "tied", "true");
+    tr_model *m = tr_model_new(type, s, TR_SHAPE(4, 4, 1), 0, 1);
+    ck_assert_int_eq(tr_module_parameter_count(m->net), 16 * 6 + 6 + 16);
+    tr_tensor *weight = m->net->first_child->first_child->parameters.items[0].tensor;
+    tr_fill(weight, 0.5);
+    tr_tensor *y = tr_model_decode(m, tr_full(TR_F32, TR_SHAPE(1, 6), 1)); /* sigmoid(6 * 0.5) */
+    ck_assert_double_lt(fabs(tr_at(y, TR_SHAPE(0, 2, 1, 0)) - 1 / (1 + exp(-3))), 1e-6);
+    ck_assert_ptr_null(tr_nn_linear_transposed(tr_nn_flatten(), TR_RELU));
+    expect_error(TR_ERR_VALUE, "linear_transposed: flatten is no linear layer");
+}
+END_TEST
+
 /* KL and the Bernoulli bound of the vae against a loop in f64. */
 START_TEST(vae_terms_are_the_formula)
 {
@@ -514,6 +568,8 @@ int main(void)
     tcase_add_test(tests, sparse_terms_are_the_formula);
     tcase_add_test(tests, sparse_code_has_its_size);
     tcase_add_test(tests, overcomplete_means_can_be_off);
+    tcase_add_loop_test(tests, stacked_trains_in_phases, 0, 2);
+    tcase_add_test(tests, stacked_ties_weights);
     tcase_add_test(tests, pca_is_exact);
     tcase_add_test(tests, pca_takes_few_pictures);
     tcase_add_test(tests, vae_terms_are_the_formula);

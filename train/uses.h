@@ -96,6 +96,21 @@ TR_API tr_status tr_anomaly_scores(tr_model *model, const tr_dataset *data, tr_d
                                    int64_t begin, int64_t end, const tr_anomaly_options *options,
                                    double *score);
 
+/* --- Missing values (impute.c) ------------------------------------------------------------ */
+
+/* The mean train image [H, W, C] of the first `limit` (0: all). */
+TR_API tr_tensor *tr_dataset_mean(const tr_dataset *data, int64_t limit);
+
+/* x where missing (u8, of x's shape or broadcast to it) is 0; elsewhere filled in: at first with
+ * `start` (f32 [H, W, C]), then `steps` times with the reconstruction of what is there. */
+TR_API tr_tensor *tr_impute(tr_model *model, tr_tensor *x, tr_tensor *missing, tr_tensor *start,
+                            int64_t steps);
+TR_API tr_tensor *tr_impute_pca(const tr_pca *pca, tr_tensor *x, tr_tensor *missing,
+                                tr_tensor *start, int64_t steps);
+
+/* Mean of (a - b)^2 where mask is not 0; NaN where it is 0 everywhere. */
+TR_API double tr_masked_mse(tr_tensor *a, tr_tensor *b, tr_tensor *mask);
+
 #ifdef __cplusplus
 }
 #endif
