@@ -97,13 +97,8 @@ TR_API tr_tensor *tr_global_max_pool2d(tr_tensor *x); /* [N, C]; gradient to the
 TR_API tr_tensor *tr_upsample_nearest(tr_tensor *x, int64_t height, int64_t width);
 TR_API tr_tensor *tr_upsample_bilinear(tr_tensor *x, int64_t height, int64_t width,
                                        bool align_corners);
-<<<<<<< HEAD
-/* act(conv2d(upsample_nearest(x, f H, f W), w) + bias), padding 'same', f = factor, w [KH, KW, C, K]; with
- * about f f times fewer multiplications. */
-=======
 /* act(conv2d(upsample_nearest(x, f H, f W), w) + bias), padding 'same', f f times faster;
  * w [KH, KW, C, K], f = factor. */
->>>>>>> opsd
 TR_API tr_tensor *tr_upsample_conv2d(tr_tensor *x, tr_tensor *w, tr_tensor *bias, int64_t factor,
                                      tr_activation act);
 /* [N, H, W, C r r] -> [N, H r, W r, C]: y[n, h r + i, w r + j, c] = x[n, h, w, (c r + i) r + j],
