@@ -20,7 +20,7 @@ static const tr_option options[] = {
     TRI_OPTION_LATENT("1024"),
     TRI_OPTION_HIDDEN(""),
     { "weight", TR_OPTION_FLOAT, "0.5", 0, 1e6, NULL, "l1: weight of the sum of activations" },
-    { "beta", TR_OPTION_FLOAT, "3", 0, 1e6, NULL, "kl: weight of the divergence" },
+    { "beta", TR_OPTION_FLOAT, "5", 0, 1e6, NULL, "kl: weight of the divergence" },
     { "rate", TR_OPTION_FLOAT, "0.05", 1e-4, 0.9999, NULL,
       "kl: mean activation to reach; wta: share of the batch that a unit may serve" },
     { "k", TR_OPTION_INT, "32", 1, 65536, NULL, "topk: units that stay" },
