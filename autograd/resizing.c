@@ -149,6 +149,11 @@ const tr_op tri_op_upsample_bilinear_dx = {
     .examples = aligned_examples,
 };
 
+tr_tensor *tri_upsample_adjoint(tr_tensor *g, int64_t height, int64_t width)
+{
+    return resize(&tri_op_upsample_nearest_dx, g, height, width, false);
+}
+
 tr_tensor *tr_upsample_nearest(tr_tensor *x, int64_t height, int64_t width)
 {
     return resize(&tri_op_upsample_nearest, x, height, width, false);

@@ -88,7 +88,7 @@ static outcome check_model(const tr_model_type *type, int order)
 {
     tr_rng  rng = tr_rng_seed(5);
     outcome o = { .name = type->name, .kind = "model" };
-    frozen  f = { .model = tr_model_new(type, small_settings(type), TR_SHAPE(SIDE, SIDE, 1), 2, 3) };
+    frozen f = { .model = tr_model_new(type, small_settings(type), TR_SHAPE(SIDE, SIDE, 1), 2, 3) };
     tr_tensor *inputs[MAX_CHECKED];
     int        count = 0;
     if (f.model == NULL || tr_module_cast(f.model->net, TR_F64) != TR_OK) return o;

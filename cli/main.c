@@ -1,6 +1,6 @@
 /* main.c: the table of commands and the way to them.
  * Read next: args.c (options), train.c (the largest command). */
-#include "cli/cli.h"
+#include "cli/uses.h"
 
 #include "tensor/kernels.h"
 
@@ -26,6 +26,20 @@ const command commands[] = {
     { "sample", "RUN", "draw new images", sample_options, 1, 1, run_sample, NULL },
     { "interpolate", "RUN", "draw images between pairs of images", interpolate_options, 1, 1,
       run_interpolate, NULL },
+    { "traverse", "RUN", "draw what each number of the code does", traverse_options, 1, 1,
+      run_traverse, NULL },
+    { "manifold", "RUN", "draw the map of a code of two numbers", manifold_options, 1, 1,
+      run_manifold, NULL },
+    { "arithmetic", "RUN", "draw class C + A - B, computed on codes", arithmetic_options, 1, 1,
+      run_arithmetic, NULL },
+    { "anomaly", "RUN", "score images by how badly the model explains them", anomaly_options, 1, 1,
+      run_anomaly, NULL },
+    { "impute", "RUN", "fill missing values in, against the mean and PCA", impute_options, 1,
+      1, run_impute, NULL },
+    { "embed", "RUN", "write the codes of images, and draw their map", embed_options, 1,
+      1, run_embed, NULL },
+    { "probe", "RUN", "classify by the codes, by pixels and by PCA", probe_options, 1,
+      1, run_probe, NULL },
     { "report", "RUN", "write RUN/report.html again", report_options, 1, 1, run_report, NULL },
     { "summary", "MODEL", "list layers, shapes, parameters and multiply-adds", summary_options,
       1, 1, run_summary, help_train },

@@ -29,6 +29,15 @@ tr_settings *make_settings(const args *a, const tr_model_type *type)
     return tr_status_get() == TR_OK ? settings : NULL;
 }
 
+const char *chosen_classes(const args *a, const char *name)
+{
+    const char *without = text_of(a, "exclude", NULL);
+    if (without == NULL) return text_of(a, name, NULL);
+    char *text = tr_scope_alloc(strlen(without) + 2);
+    if (text != NULL) snprintf(text, strlen(without) + 2, "!%s", without);
+    return text;
+}
+
 tr_model *make_model(const args *a, const char *name, tr_shape input, int64_t classes,
                      uint64_t seed)
 {

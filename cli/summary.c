@@ -50,7 +50,8 @@ int run_summary(const args *a)
     tr_set_recording(false);
     tr_rng     rng = tr_rng_seed(0);
     tr_tensor *x = tr_zeros(TR_F32, TR_SHAPE(1, input.dim[0], input.dim[1], input.dim[2]));
-    (void)tr_model_loss(model, x, tr_zeros(TR_I64, TR_SHAPE(1)), &rng); /* so that shapes are known */
+    (void)tr_model_loss(model, x, tr_zeros(TR_I64, TR_SHAPE(1)),
+                        &rng); /* so that shapes are known */
     int64_t         count = 0, parameters = tr_module_parameter_count(model->net), work = 0;
     tr_summary_row *rows = tr_module_summary(model->net, &count);
     if (rows == NULL) return end_run();

@@ -28,6 +28,9 @@ const arg_option train_options[] = {
     { "early-stop", 0, ARG_INT, "N", 1, 1e9,
       "stop after N epochs without a lower validation loss" },
     { "checkpoint-every", 0, ARG_INT, "N", 1, 1e12, "a checkpoint every N steps too [each epoch]" },
+    { "classes", 0, ARG_TEXT, "A,B,..", 0, 0,
+     "train on these classes only; validates on a tenth of their images" },
+    { "exclude", 0, ARG_TEXT, "A,B,..", 0, 0, "train on all classes but these" },
     { "set", 0, ARG_TEXT, "KEY=VALUE", 0, 0, "an option of the model; may be given several times" },
     { "no-report", 0, ARG_FLAG, NULL, 0, 0, "do not write report.html at the end" },
     { 0 },
@@ -191,7 +194,9 @@ static tr_run *begin(const args *a)
     const tr_model_type *type = tr_model_find(a->words[0]);
     if (type == NULL || make_settings(a, type) == NULL) return NULL; /* before data are read */
     const uint64_t seed = (uint64_t)int_of(a, "seed", 0);
-    tr_dataset    *data = tr_dataset_open(text_of(a, "data", "digits"), NULL);
+    const char *classes = chosen_classes(a, "classes");
+    tr_dataset *data = tr_dataset_open(text_of(a, "data", "digits"),
+                                       &(tr_dataset_options){ .classes = classes });
     if (data == NULL) return NULL;
     tr_model *model =
         make_model(a, a->words[0], TR_SHAPE(data->height, data->width, data->channels),
@@ -206,7 +211,8 @@ static tr_run *begin(const args *a)
                                            .seed = seed,
                                            .limit = int_of(a, "limit", 0),
                                            .val_limit = int_of(a, "val-limit", 0),
-                                           .val_split = number_of(a, "val-split", 0),
+                                           .val_split =
+                                               number_of(a, "val-split", classes != NULL ? 0.1 : 0),
                                            .early_stop = int_of(a, "early-stop", 0),
                                            .checkpoint_every = int_of(a, "checkpoint-every", 0),
                                            .overwrite = has(a, "overwrite") });
@@ -225,8 +231,10 @@ static int check_words(const args *a)
 {
     static const char *const fixed[] = {
         "batch",      "lr",  "seed", "limit",     "val-limit",        "val-split",
-        "early-stop", "set", "out",  "overwrite", "checkpoint-every", NULL
+        "early-stop", "set", "out",  "overwrite", "checkpoint-every", "classes", "exclude", NULL
     };
+    if (has(a, "classes") && has(a, "exclude"))
+        return usage_error(a, "give --classes or --exclude, not both");
     if (!has(a, "resume"))
         return a->word_count == 1
                    ? EXIT_OK

@@ -98,7 +98,9 @@ tr_dataset *tr_dataset_open(const char *spec, const tr_dataset_options *options)
     d->name = kind->face.name;
     d->spec = copy;
     d->source = source;
-    return kind->open(d, argument, &o) == TR_OK ? d : NULL;
+    if (kind->open(d, argument, &o) != TR_OK) return NULL;
+    if (o.classes) tri_keep_classes(d, o.classes);
+    return tri_failed() ? NULL : d;
 }
 
 tr_status tri_split_rows(tr_dataset *d, tri_rows rows, int64_t count, double test_fraction)
@@ -178,7 +180,7 @@ void tri_source_read(const tr_dataset *d, tr_data_split split, int64_t index, fl
     if (source->draw) {
         uint8_t *pixels = source->cache[split] + index * size;
         if (!source->drawn[split][index]) {
-            source->draw(source->seed, split, index, pixels);
+            source->draw(source->seed, split, rows->row ? rows->row[index] : index, pixels);
             source->drawn[split][index] = 1;
         }
         bytes_to_floats(pixels, x, size);
@@ -195,8 +197,8 @@ int64_t tri_source_label(const tr_dataset *d, tr_data_split split, int64_t index
 {
     const tri_source *source = d->source;
     const tri_rows *rows = &source->split[split];
-    if (source->label) return source->label(source->seed, split, index);
-    return rows->labels[rows->row ? rows->row[index] : index];
+    int64_t row = rows->row ? rows->row[index] : index;
+    return source->label ? source->label(source->seed, split, row) : rows->labels[row];
 }
 
 int64_t tri_source_grain(const tr_dataset *d)
@@ -271,5 +273,6 @@ int tr_dataset_factors(const tr_dataset *dataset, tr_data_split split, int64_t i
 {
     if (!dataset || !dataset->source->factors || index < 0 || index >= dataset->count[split])
         return 0;
-    return dataset->source->factors(dataset->source->seed, split, index, factors);
+    const int64_t *row = dataset->source->split[split].row;
+    return dataset->source->factors(dataset->source->seed, split, row ? row[index] : index, factors);
 }

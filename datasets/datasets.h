@@ -31,6 +31,7 @@ typedef struct tr_dataset {
     int64_t            classes;      /* labels are 0 .. classes - 1; 0: the set has no labels */
     const char *const *class_names;  /* [classes], or NULL where the numbers are the names */
     int64_t            count[2];     /* images of [TR_TRAIN] and of [TR_TEST] */
+    const char        *classes_kept; /* the train split has only these, as in the options; NULL: all */
     struct tri_source *source;       /* where the images come from */
 } tr_dataset;
 
@@ -41,6 +42,8 @@ typedef struct tr_dataset_options {
     bool     allow_partial; /* cifar10: take the batches that are there */
     int64_t  height, width; /* images: the size that pictures are brought to; 0 stands for 64 */
     bool     gray;          /* images: one channel instead of three */
+    const char *classes;    /* keep these classes only in the train split: numbers or names with
+                               commas between, "0,1"; after a '!' all but these, "!9". NULL: all */
 } tr_dataset_options;
 
 /* Opens a dataset by its specification:
@@ -79,6 +82,10 @@ TR_API tr_tensor *tr_dataset_images(const tr_dataset *dataset, tr_data_split spl
 /* Their labels: i64 [end - begin]. Errors: a range outside the split, a set without labels. */
 TR_API tr_tensor *tr_dataset_labels(const tr_dataset *dataset, tr_data_split split, int64_t begin,
                                     int64_t end);
+
+/* Whether an image of this class is in the train split: true for all where the dataset was opened
+ * without `classes`. */
+TR_API bool tr_dataset_has_class(const tr_dataset *dataset, int64_t label);
 
 /* The numbers that a procedural image was drawn from. `shapes`: shape (0 square, 1 ellipse,
  * 2 heart), scale in [0.5, 1], angle in radians in [0, 2 pi) (a square looks the same after pi / 2,

@@ -10,7 +10,8 @@
 
 #include "datasets/datasets.h"
 
-/* The rows of one split: image i is row[i] (or i where row is NULL) of `bytes` or of `values`. */
+/* The rows of one split: image i is row[i] (or i where row is NULL) of `bytes` or of `values`, or of
+ * what `draw` draws. */
 typedef struct tri_rows {
     const uint8_t *bytes;  /* [rows, H * W * C], shown as value / 255; NULL: see values */
     const float *values;   /* [rows, H * W * C], shown as they are */
@@ -29,6 +30,8 @@ typedef struct tri_source {
     uint64_t seed;
     uint8_t *cache[2], *drawn[2];
     size_t cache_bytes[2], drawn_bytes[2];
+
+    bool *kept; /* [classes]: which ones the train split has; NULL: all */
 } tri_source;
 
 /* `argument` is what follows the colon of the specification, or NULL. */
@@ -47,6 +50,11 @@ tr_status tri_open_cifar10(tr_dataset *d, const char *argument, const tr_dataset
 tr_status tri_open_npy(tr_dataset *d, const char *argument, const tr_dataset_options *options);
 tr_status tri_open_csv(tr_dataset *d, const char *argument, const tr_dataset_options *options);
 tr_status tri_open_images(tr_dataset *d, const char *argument, const tr_dataset_options *options);
+
+/* --- Choosing classes (classes.c) ------------------------------------------------------ */
+
+/* Leaves only the chosen classes in the train split; before an image of it is read. */
+tr_status tri_keep_classes(tr_dataset *d, const char *classes);
 
 /* --- Using a source (dataset.c) -------------------------------------------------------- */
 

@@ -1,8 +1,9 @@
 /* convolution.c: layers that look at neighbourhoods of pictures [N, H, W, C]: convolution, its
- * transpose, pooling, upsampling. Without options a convolution keeps the picture's size ('same').   */
+ * transpose, convolution of an enlarged picture, pooling, upsampling. Without options a convolution
+ * keeps the picture's size. */
 #include "nn/module.h"
 
-/* --- Convolution and its transpose ----------------------------------------------------------------------- */
+/* --- Convolution and its transpose ------------------------------------------------------------ */
 
 typedef struct convolution {
     tr_tensor      *weight; /* [k, k, in / groups, out]; transposed [k, k, out / groups, in] */
@@ -10,6 +11,7 @@ typedef struct convolution {
     tr_initializer  how;
     int64_t         in, out;
     bool            transposed;
+    int64_t         factor; /* the picture is enlarged so many times first; else 0 */
 } convolution;
 
 static tr_tensor *convolution_forward(tr_module *m, tr_tensor *x)
@@ -17,6 +19,7 @@ static tr_tensor *convolution_forward(tr_module *m, tr_tensor *x)
     const convolution *c = m->self;
     tr_tensor         *weight = m->parameters.items[0].tensor;
     tr_tensor         *bias = m->parameters.count > 1 ? m->parameters.items[1].tensor : NULL;
+    if (c->factor > 0) return tr_upsample_conv2d(x, weight, bias, c->factor, c->options.act);
     return c->transposed ? tr_conv2d_transpose(x, weight, bias, &c->options)
                          : tr_conv2d(x, weight, bias, &c->options);
 }
@@ -32,12 +35,12 @@ static void convolution_describe(const tr_module *m, char *text, size_t size)
 {
     const convolution *c = m->self;
     const int64_t      stride = c->options.stride[0] > 0 ? c->options.stride[0] : 1;
-    snprintf(text, size, "%lldx%lld, %lld -> %lld, stride %lld, %s", (long long)tr_dim(c->weight, 0),
-             (long long)tr_dim(c->weight, 1), (long long)c->in, (long long)c->out, (long long)stride,
-             tr_activation_name(c->options.act));
+    snprintf(text, size, "%lldx%lld, %lld -> %lld, stride %lld, %s",
+             (long long)tr_dim(c->weight, 0), (long long)tr_dim(c->weight, 1), (long long)c->in,
+             (long long)c->out, (long long)stride, tr_activation_name(c->options.act));
 }
 
-/* Each pixel of the smaller side (the result; of the transpose, the input) meets the whole kernel. */
+/* Each pixel of the smaller side (the result; of the transpose, the input) meets every weight. */
 static int64_t convolution_multiply_adds(const tr_module *m)
 {
     const convolution *c = m->self;
@@ -58,8 +61,22 @@ static const tr_module_type conv2d_transpose_type = { .name = "conv2d_transpose"
                                                       .describe = convolution_describe,
                                                       .multiply_adds = convolution_multiply_adds };
 
-static tr_module *convolution_new(const tr_module_type *type, int64_t in, int64_t out, int64_t kernel,
-                                  tr_activation act, const tr_layer_options *o)
+static void upsample_conv2d_describe(const tr_module *m, char *text, size_t size)
+{
+    const convolution *c = m->self;
+    snprintf(text, size, "enlarged %lldx, %lldx%lld, %lld -> %lld, %s", (long long)c->factor,
+             (long long)tr_dim(c->weight, 0), (long long)tr_dim(c->weight, 1), (long long)c->in,
+             (long long)c->out, tr_activation_name(c->options.act));
+}
+
+static const tr_module_type upsample_conv2d_type = { .name = "upsample_conv2d",
+                                                     .forward = convolution_forward,
+                                                     .init = convolution_init,
+                                                     .describe = upsample_conv2d_describe,
+                                                     .multiply_adds = convolution_multiply_adds };
+
+static tr_module *convolution_new(const tr_module_type *type, int64_t in, int64_t out,
+                                  int64_t kernel, tr_activation act, const tr_layer_options *o)
 {
     static const tr_layer_options same = { .conv = { .padding = TR_PAD_SAME } };
     if (tri_failed()) return NULL;
@@ -67,8 +84,8 @@ static tr_module *convolution_new(const tr_module_type *type, int64_t in, int64_
     const int64_t groups = o->conv.groups > 0 ? o->conv.groups : 1;
     if (in < 1 || out < 1 || kernel < 1 || in % groups != 0 || out % groups != 0) {
         tr_fail(TR_ERR_VALUE,
-                "%s: channels and kernel must be at least 1, channels divisible by groups: in is %lld, out "
-                "is %lld, kernel is %lld, groups is %lld",
+                "%s: channels and kernel must be at least 1, channels divisible by groups: in is "
+                "%lld, out is %lld, kernel is %lld, groups is %lld",
                 type->name, (long long)in, (long long)out, (long long)kernel, (long long)groups);
         return NULL;
     }
@@ -97,7 +114,22 @@ tr_module *tr_nn_conv2d_transpose(int64_t in, int64_t out, int64_t kernel, tr_ac
     return convolution_new(&conv2d_transpose_type, in, out, kernel, act, o);
 }
 
-/* --- Pooling and upsampling -------------------------------------------------------------------------------- */
+tr_module *tr_nn_upsample_conv2d(int64_t in, int64_t out, int64_t kernel, int64_t factor,
+                                 tr_activation act, const tr_layer_options *o)
+{
+    if (!tri_failed() && (factor < 1 || factor > 1 << 20)) {
+        tr_fail(TR_ERR_VALUE, "upsample_conv2d: factor %lld is not in 1 .. %d", (long long)factor,
+                1 << 20);
+        return NULL;
+    }
+    const tr_layer_options plain = { .no_bias = o != NULL && o->no_bias,
+                                     .init = o != NULL ? o->init : TR_INIT_GLOROT_UNIFORM };
+    tr_module *m = convolution_new(&upsample_conv2d_type, in, out, kernel, act, &plain);
+    if (m != NULL) ((convolution *)m->self)->factor = factor;
+    return m;
+}
+
+/* --- Pooling and upsampling ------------------------------------------------------------------- */
 
 typedef struct window {
     int64_t size;
@@ -147,7 +179,8 @@ static tr_module *window_new(const tr_module_type *type, int64_t size)
 {
     if (tri_failed()) return NULL;
     if (size < 1 || size > 1 << 20) {
-        tr_fail(TR_ERR_VALUE, "%s: size %lld is not in 1 .. %d", type->name, (long long)size, 1 << 20);
+        tr_fail(TR_ERR_VALUE, "%s: size %lld is not in 1 .. %d", type->name, (long long)size,
+                1 << 20);
         return NULL;
     }
     tr_module *m = tr_module_new(type, sizeof(window));

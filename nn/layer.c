@@ -1,11 +1,11 @@
 /* layer.c: the layers without windows: sequential, linear, activation, shape, dropout. A layer is a
- * tr_module_type (what it does) and a constructor (its parameters). See convolution.c for pictures and
- * normalisation.c for batch and layer norm.                                                          */
+ * tr_module_type (what it does) and a constructor (its parameters). See convolution.c for pictures
+ * and normalisation.c for batch and layer norm. */
 #include "nn/module.h"
 
 #include <stdarg.h>
 
-/* --- Sequential ----------------------------------------------------------------------------------------- */
+/* --- Sequential ------------------------------------------------------------------------------- */
 
 static tr_tensor *sequential_forward(tr_module *m, tr_tensor *x)
 {
@@ -13,7 +13,8 @@ static tr_tensor *sequential_forward(tr_module *m, tr_tensor *x)
     return x;
 }
 
-static const tr_module_type sequential_type = { .name = "sequential", .forward = sequential_forward };
+static const tr_module_type sequential_type = { .name = "sequential",
+                                                .forward = sequential_forward };
 
 tr_status tr_nn_append(tr_module *sequential, tr_module *part)
 {
@@ -38,12 +39,13 @@ tr_module *tr_nn_sequential(tr_module *first, ...)
     tr_module *m = tr_module_new(&sequential_type, 0);
     va_list    parts;
     va_start(parts, first);
-    for (tr_module *part = first; part != NULL; part = va_arg(parts, tr_module *)) tr_nn_append(m, part);
+    for (tr_module *part = first; part != NULL; part = va_arg(parts, tr_module *))
+        tr_nn_append(m, part);
     va_end(parts);
     return tri_failed() ? NULL : m;
 }
 
-/* --- Linear --------------------------------------------------------------------------------------------- */
+/* --- Linear ----------------------------------------------------------------------------------- */
 
 typedef struct linear {
     tr_tensor     *weight, *bias; /* [in, out], [out] or NULL */
@@ -89,8 +91,8 @@ tr_module *tr_nn_linear_with(int64_t in, int64_t out, tr_activation act, const t
 {
     if (tri_failed()) return NULL;
     if (in < 1 || out < 1) {
-        tr_fail(TR_ERR_VALUE, "linear: sizes must be at least 1: in is %lld, out is %lld", (long long)in,
-                (long long)out);
+        tr_fail(TR_ERR_VALUE, "linear: sizes must be at least 1: in is %lld, out is %lld",
+                (long long)in, (long long)out);
         return NULL;
     }
     tr_module *m = tr_module_new(&linear_type, sizeof(linear));
@@ -231,8 +233,8 @@ tr_module *tr_nn_reshape(tr_shape shape)
 {
     if (tri_failed()) return NULL;
     if (shape.rank >= TR_MAX_RANK) {
-        tr_fail(TR_ERR_SHAPE, "reshape: rank %d leaves no room for the batch axis; at most %d fit", shape.rank,
-                TR_MAX_RANK - 1);
+        tr_fail(TR_ERR_SHAPE, "reshape: rank %d leaves no room for the batch axis; at most %d fit",
+                shape.rank, TR_MAX_RANK - 1);
         return NULL;
     }
     tr_module *m = tr_module_new(&reshape_type, sizeof(reshape));
@@ -240,11 +242,11 @@ tr_module *tr_nn_reshape(tr_shape shape)
     return m;
 }
 
-/* --- Dropout -------------------------------------------------------------------------------------------- */
+/* --- Dropout ---------------------------------------------------------------------------------- */
 
 typedef struct dropout {
     double     rate;
-    tr_tensor *state; /* i64 [3]: seed, stream and block of its generator, so that checkpoints hold it */
+    tr_tensor *state; /* i64 [3]: seed, stream, block of its generator; checkpoints hold it */
 } dropout;
 
 static tr_tensor *dropout_forward(tr_module *m, tr_tensor *x)

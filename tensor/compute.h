@@ -39,6 +39,9 @@ tr_status tri_where(tr_tensor *z, const tr_tensor *condition /* u8 */, const tr_
 tr_status tri_copy(tr_tensor *dst, const tr_tensor *src); /* any dtypes (converts), any strides on both sides */
 tr_status tri_fill(tr_tensor *dst, double value);         /* any dtype, any strides */
 
+/* u = y > 0 ? g : 0 and sum [n], the sums of its columns, n being the last axis (relu_gradient.c). */
+tr_status tri_relu_gradient(tr_tensor *u, tr_tensor *sum, const tr_tensor *g, const tr_tensor *y);
+
 /* --- Reductions (reduce.c). y has x's rank, with 1 along the reduced axes. ---------------------------- */
 
 typedef enum tri_reduce_id { TRI_R_SUM, TRI_R_PROD, TRI_R_MAX, TRI_R_MIN } tri_reduce_id;
@@ -104,6 +107,13 @@ tr_status tri_conv2d_direct(tr_tensor *y, const tr_tensor *x, const tr_tensor *w
 tr_status tri_conv2d_dx_direct(tr_tensor *dx, const tr_tensor *g, const tr_tensor *w, const tri_conv *c);
 tr_status tri_conv2d_dw_direct(tr_tensor *dw, const tr_tensor *x, const tr_tensor *g, const tri_conv *c);
 
+/* conv2d(upsample_nearest(x, f), w), step 1, 'same' padding (upsample_conv.c): x [N, H, W, C], w [KH, KW, C, K],
+ * y [N, f H, f W, K] for any f; and the gradients by x and w. */
+tr_status tri_upsample_conv2d(tr_tensor *y, const tr_tensor *x, const tr_tensor *w, const tr_tensor *bias,
+                              tri_epilogue epilogue);
+tr_status tri_upsample_conv2d_dx(tr_tensor *dx, const tr_tensor *g, const tr_tensor *w);
+tr_status tri_upsample_conv2d_dw(tr_tensor *dw, const tr_tensor *x, const tr_tensor *g);
+
 /* --- Windows and pictures (pool.c, resize.c), channels last -------------------------------------------- */
 
 typedef struct tri_pool {
@@ -117,6 +127,8 @@ tr_status tri_max_pool2d(tr_tensor *y, tr_tensor *index, const tr_tensor *x, con
 /* dx[n, index, c] += g[n, i, j, c] (dx is overwritten: zero elsewhere), and the reverse y[n,i,j,c] = x[n, index, c]. */
 tr_status tri_max_unpool2d(tr_tensor *dx, const tr_tensor *g, const tr_tensor *index);
 tr_status tri_pool_gather(tr_tensor *y, const tr_tensor *x, const tr_tensor *index);
+/* dx of max_pool2d(x): g where each window's first largest stood, 0 elsewhere. */
+tr_status tri_max_pool2d_dx(tr_tensor *dx, const tr_tensor *g, const tr_tensor *x, const tri_pool *p);
 tr_status tri_avg_pool2d(tr_tensor *y, const tr_tensor *x, const tri_pool *p);
 tr_status tri_avg_pool2d_dx(tr_tensor *dx, const tr_tensor *g, const tri_pool *p); /* the adjoint */
 

@@ -5,7 +5,8 @@
  * rectangle of c: for each block of k it packs one tile of a (a few rows) on the stack, where it
  * stays in the first cache, and multiplies it by all of its panels of b, which stream from the
  * second cache. A sum too long for that is cut into pieces along k, whose results are added in
- * order. Blocks, tasks and pieces depend on the shape only, and each element of c is computed by
+ * order. Where a has only a few rows the order is another one (multiply_short), and where b is
+ * transposed as well c^T is computed (multiply_turned). Blocks, tasks and pieces depend on the shape only, and each element of c is computed by
  * one task: same bits on any number of threads. Read next: gemm.h (operands), kernels_gemm.inc (the
  * register block). */
 #include "tensor/gemm.h"
@@ -14,28 +15,30 @@
 #include <string.h>
 
 enum {
-    TILE_BYTES = 22 * 1024, /* of a tile of a: half of the first cache */
-    PANEL_BYTES = 1 << 20,  /* of a block of b: half of the second cache */
-    INLINE_WORK = 1 << 16,  /* multiply-adds below which threads do not pay */
-    TASKS = 16              /* aimed at: enough for the threads of a desktop to share evenly */
+    TILE_BYTES = 22 * 1024,  /* of a tile of a: half of the first cache */
+    PANEL_BYTES = 1 << 20,   /* of a block of b: half of the second cache */
+    SHORT_BYTES = 5 * 1024,  /* of a panel of b that all of a short a is multiplied by in turn */
+    INLINE_WORK = 1 << 16,   /* multiply-adds below which threads do not pay */
+    TASKS = 16               /* aimed at: enough for the threads of a desktop to share evenly */
 };
 
 typedef struct plan {
     const tri_product *p;
-    tri_block block;
-    size_t size;           /* of an element */
-    int64_t height, width; /* of the register block as used here */
-    int64_t tiles, panels; /* of all of c */
-    int64_t task_tiles, task_panels;
-    int64_t row_tasks, column_tasks, pieces, batches;
-    int64_t depth;  /* of a block of k */
-    int64_t piece;  /* length of a piece of k */
-    int64_t direct; /* panels of b, from the left, that are not packed */
-    bool a_in_place;
+    tri_block          block;
+    size_t             size;          /* of an element */
+    int64_t            height, width; /* of the register block as used here */
+    int64_t            tiles, panels; /* of all of c */
+    int64_t            task_tiles, task_panels;
+    int64_t            row_tasks, column_tasks, pieces, batches;
+    int64_t            depth;  /* of a block of k */
+    int64_t            piece;  /* length of a piece of k */
+    int64_t            direct; /* panels of b, from the left, that are not packed */
+    bool               a_in_place;
+    bool               is_short; /* a has a few tiles, and b is read where it lies */
     /* Offsets of one block of k, as the register block wants them. */
     int64_t *a_at, *packed_at, *direct_at;
-    char *b;     /* packed panels: [batches][panels - direct][k][width] */
-    char *parts; /* results of pieces: [pieces][batches][m][n]; NULL for one */
+    char    *b;     /* packed panels: [batches][panels - direct][k][width] */
+    char    *parts; /* results of pieces: [pieces][batches][m][n]; NULL for one */
 } plan;
 
 static int64_t least(int64_t a, int64_t b)
@@ -106,7 +109,7 @@ static void add_row(const tri_block *block, void *c, const void *x, int64_t coun
 static void add_short_rows(const tri_block *block, const void *bias, char *c, int64_t rows,
                            int64_t cols)
 {
-    char repeated[2048];
+    char          repeated[2048];
     const int64_t bytes = cols * block->size, count = (int64_t)sizeof repeated / bytes;
     for (int64_t i = 0; i < count && i < rows; i++)
         memcpy(repeated + i * bytes, bias, (size_t)bytes);
@@ -117,7 +120,7 @@ static void add_short_rows(const tri_block *block, const void *bias, char *c, in
 void tri_finish(const tri_block *block, tri_epilogue epilogue, const void *bias, void *c,
                 int64_t c_row, int64_t rows, int64_t cols)
 {
-    char *row = c;
+    char         *row = c;
     const int64_t step = c_row * block->size;
     if (bias && c_row == cols && cols <= 64)
         add_short_rows(block, bias, c, rows, cols);
@@ -134,10 +137,10 @@ void tri_finish(const tri_block *block, tri_epilogue epilogue, const void *bias,
 static tri_product select_batch(const tri_product *p, int64_t index)
 {
     tri_product q = *p;
-    int64_t a = 0, b = 0, c = 0, bias = 0, size = (int64_t)p->a.size;
+    int64_t     a = 0, b = 0, c = 0, bias = 0, size = (int64_t)p->a.size;
     for (int i = p->batch_rank - 1; i >= 0; i--) {
         const tri_batch_axis *axis = &p->batch[i];
-        int64_t at = index % axis->size;
+        int64_t               at = index % axis->size;
         index /= axis->size;
         a += at * axis->a;
         b += at * axis->b;
@@ -157,13 +160,16 @@ static tri_product select_batch(const tri_product *p, int64_t index)
 static void plan_tasks(plan *s)
 {
     const tri_product *p = s->p;
-    int64_t block = most(1, PANEL_BYTES / (s->depth * s->width * (int64_t)s->size));
+    int64_t            block = most(1, PANEL_BYTES / (s->depth * s->width * (int64_t)s->size));
     s->task_panels = tri_even_part(s->panels, block);
-    s->task_tiles = most(1, least(8, s->tiles / TASKS));
+    s->task_tiles = most(1, least(8, s->tiles / (s->a_in_place ? 4 : TASKS)));
     s->pieces = 1;
     s->piece = p->k;
     int64_t work = p->m * p->n * p->k;
-    if (work * s->batches <= INLINE_WORK) {
+    if (s->is_short && work * s->batches > INLINE_WORK) {
+        s->task_tiles = s->tiles;
+        s->task_panels = tri_even_part(s->panels, least(8, tri_ceil_div(s->panels, 2)));
+    } else if (work * s->batches <= INLINE_WORK) {
         s->task_tiles = s->tiles;
         s->task_panels = s->panels;
     } else if (p->k >= 8 * s->depth && p->m * p->n <= 1 << 18 && p->k > 8 * most(p->m, p->n)) {
@@ -181,23 +187,32 @@ static void plan_tasks(plan *s)
     s->column_tasks = tri_ceil_div(s->panels, s->task_panels);
 }
 
+/* Rows that lie a multiple of 4096 bytes apart share few places of the first cache. */
+static bool rows_collide(const tri_operand *x)
+{
+    return x->outer * (int64_t)x->size % 4096 == 0;
+}
+
 static plan plan_product(const tri_product *p)
 {
-    plan s = { .p = p, .block = tri_block_of(p->dtype), .size = p->a.size, .batches = 1 };
-    const int64_t mr = s.block.rows;
+    plan          s = { .p = p, .block = tri_block_of(p->dtype), .size = p->a.size, .batches = 1 };
+    const int64_t mr = s.block.rows, size = (int64_t)s.size;
     s.width = s.block.cols;
     assert(s.width <= TRI_PACK_MAX);
     for (int i = 0; i < p->batch_rank; i++) s.batches *= p->batch[i].size;
-    s.height = tri_even_part(p->m, mr);
-    s.tiles = tri_ceil_div(p->m, s.height);
     s.panels = tri_ceil_div(p->n, s.width);
-    s.depth = most(1, tri_even_part(p->k, TILE_BYTES / (mr * (int64_t)s.size)));
-    plan_tasks(&s);
-    if (p->b.outer == 1 && p->n > 1 && (p->m <= 4 * mr || p->b.inner * (int64_t)s.size <= 512)) {
+    const bool rows = p->a.inner == 1, few = s.panels <= 2 || p->m <= 4 * mr;
+    s.a_in_place = few || rows;
+    s.height = tri_even_part(p->m, rows && rows_collide(&p->a) ? least(mr, 8) : mr);
+    s.tiles = tri_ceil_div(p->m, s.height);
+    if (p->b.outer == 1 && p->n > 1 && (p->m <= 4 * mr || p->b.inner * size <= 512)) {
         s.direct = p->n / s.width;
         if (p->n % s.width == s.width / 2) s.direct++;
     }
-    s.a_in_place = s.task_panels <= 2 || s.tiles <= 2;
+    s.is_short = s.direct > 0 && p->m <= 4 * mr;
+    s.depth = s.is_short ? SHORT_BYTES / (s.width * size) : TILE_BYTES / (mr * size);
+    s.depth = most(1, tri_even_part(p->k, s.depth));
+    plan_tasks(&s);
     return s;
 }
 
@@ -215,13 +230,13 @@ static char *packed_panel(const plan *s, int64_t batch, int64_t panel)
 static void pack_body(void *context, int64_t begin, int64_t end)
 {
     const plan *s = context;
-    int64_t steps = tri_ceil_div(s->p->k, PACK_DEPTH), packed = s->panels - s->direct;
+    int64_t     steps = tri_ceil_div(s->p->k, PACK_DEPTH), packed = s->panels - s->direct;
     for (int64_t task = begin; task < end; task++) {
-        int64_t k0 = task % steps * PACK_DEPTH, k1 = least(s->p->k, k0 + PACK_DEPTH);
-        int64_t panel = s->direct + task / steps % packed, batch = task / steps / packed;
-        int64_t j = panel * s->width, cols = least(s->width, s->p->n - j);
+        int64_t     k0 = task % steps * PACK_DEPTH, k1 = least(s->p->k, k0 + PACK_DEPTH);
+        int64_t     panel = s->direct + task / steps % packed, batch = task / steps / packed;
+        int64_t     j = panel * s->width, cols = least(s->width, s->p->n - j);
         tri_product q = select_batch(s->p, batch);
-        char *out = packed_panel(s, batch, panel) + k0 * s->width * (int64_t)s->size;
+        char       *out = packed_panel(s, batch, panel) + k0 * s->width * (int64_t)s->size;
         if (cols < s->width) memset(out, 0, (size_t)((k1 - k0) * s->width) * s->size);
         tri_pack(&q.b, j, cols, k0, k1, s->width, out);
     }
@@ -248,13 +263,13 @@ static tr_status pack_b(plan *s)
 /* A rectangle of the result, and the part of k that goes into it. */
 typedef struct task {
     tri_product q; /* of this batch, c redirected where k is in pieces */
-    int64_t batch, tile0, tile1, panel0, panel1, k0, k1;
-    bool finish;
+    int64_t     batch, tile0, tile1, panel0, panel1, k0, k1;
+    bool        finish;
 } task;
 
 static task task_of(const plan *s, int64_t index)
 {
-    task t;
+    task    t;
     int64_t column = index % s->column_tasks, rest = index / s->column_tasks;
     int64_t row = rest % s->row_tasks;
     rest /= s->row_tasks;
@@ -275,51 +290,79 @@ static task task_of(const plan *s, int64_t index)
     return t;
 }
 
+/* One block of c: rows from i on, of which `a` has the factors, times a panel of b. */
+static void multiply_block(const plan *s, const task *t, int64_t i, int64_t panel, const char *a,
+                           int64_t a_row, int64_t k0, int64_t k1)
+{
+    const tri_product *q = &t->q;
+    const int64_t      size = (int64_t)s->size, j = panel * s->width;
+    const bool         direct = panel < s->direct;
+    const char        *b = NULL;
+    if (direct)
+        b = (const char *)q->b.data + (j + k0 * q->b.inner) * size;
+    else if (k1 > k0)
+        b = packed_panel(s, t->batch, panel) + k0 * s->width * size;
+    tri_multiply(&s->block, least(s->height, q->m - i), least(s->width, q->n - j), k1 - k0, a,
+                 a_row, s->a_at, b, direct ? s->direct_at : s->packed_at,
+                 (char *)q->c + (i * q->c_row + j) * size, q->c_row, k0 > t->k0);
+}
+
+static const char *a_in_place(const plan *s, const task *t, int64_t i, int64_t k0)
+{
+    const tri_operand *a = &t->q.a;
+    return (const char *)a->data + (i * a->outer + k0 * a->inner) * (int64_t)s->size;
+}
+
 /* One tile of a times the task's panels of b, for one block of k. */
 static void multiply_tile(const plan *s, const task *t, int64_t i, int64_t k0, int64_t k1)
 {
     _Alignas(64) char tile[TILE_BYTES];
-    const tri_product *q = &t->q;
-    int64_t size = (int64_t)s->size, rows = least(s->height, q->m - i), a_row = 1;
-    const char *a = tile;
+    int64_t           a_row = 1;
+    const char       *a = tile;
     if (s->a_in_place) {
-        a_row = q->a.outer;
-        a = (const char *)q->a.data + (i * a_row + k0 * q->a.inner) * size;
+        a_row = t->q.a.outer;
+        a = a_in_place(s, t, i, k0);
     } else {
-        tri_pack(&q->a, i, rows, k0, k1, s->height, tile);
+        tri_pack(&t->q.a, i, least(s->height, t->q.m - i), k0, k1, s->height, tile);
     }
-    for (int64_t panel = t->panel0; panel < t->panel1; panel++) {
-        int64_t j = panel * s->width, cols = least(s->width, q->n - j);
-        bool direct = panel < s->direct;
-        const int64_t *b_at = direct ? s->direct_at : s->packed_at;
-        const char *b = NULL;
-        if (direct)
-            b = (const char *)q->b.data + (j + k0 * q->b.inner) * size;
-        else if (k1 > k0)
-            b = packed_panel(s, t->batch, panel) + k0 * s->width * size;
-        void *c = (char *)q->c + (i * q->c_row + j) * size;
-        tri_multiply(&s->block, rows, cols, k1 - k0, a, a_row, s->a_at, b, b_at, c, q->c_row,
-                     k0 > t->k0);
-    }
+    for (int64_t panel = t->panel0; panel < t->panel1; panel++)
+        multiply_block(s, t, i, panel, a, a_row, k0, k1);
+}
+
+/* The same for all of the task's tiles, where they are few: a panel of b is read where it lies, a
+ * short piece of each of its rows, and stays in the first cache while the tiles take their turns.
+ * The next panel goes on in the same rows, which are few, so the processor reads ahead. */
+static void multiply_short(const plan *s, const task *t, int64_t k0, int64_t k1)
+{
+    for (int64_t panel = t->panel0; panel < t->panel1; panel++)
+        for (int64_t tile = t->tile0; tile < t->tile1; tile++) {
+            const int64_t i = tile * s->height;
+            multiply_block(s, t, i, panel, a_in_place(s, t, i, k0), t->q.a.outer, k0, k1);
+        }
+}
+
+static void finish_tile(const plan *s, const task *t, int64_t tile)
+{
+    const tri_product *q = &t->q;
+    const int64_t      i = tile * s->height, j = t->panel0 * s->width, size = (int64_t)s->size;
+    const char        *bias = q->bias ? (const char *)q->bias + j * size : NULL;
+    tri_finish(&s->block, q->epilogue, bias, (char *)q->c + (i * q->c_row + j) * size, q->c_row,
+               least(s->height, q->m - i), least(q->n, t->panel1 * s->width) - j);
 }
 
 static void multiply_body(void *context, int64_t begin, int64_t end)
 {
     const plan *s = context;
     for (int64_t index = begin; index < end; index++) {
-        task t = task_of(s, index);
-        int64_t j = t.panel0 * s->width, cols = least(s->p->n, t.panel1 * s->width) - j;
-        int64_t k0 = t.k0, size = (int64_t)s->size;
-        const char *bias = t.q.bias ? (const char *)t.q.bias + j * size : NULL;
+        const task t = task_of(s, index);
+        int64_t    k0 = t.k0;
         do { /* once for k = 0 too: that writes the zeros */
-            int64_t k1 = least(t.k1, k0 + s->depth);
+            const int64_t k1 = least(t.k1, k0 + s->depth);
+            const bool    finish = k1 == t.k1 && t.finish;
+            if (s->is_short) multiply_short(s, &t, k0, k1);
             for (int64_t tile = t.tile0; tile < t.tile1; tile++) {
-                int64_t i = tile * s->height;
-                multiply_tile(s, &t, i, k0, k1);
-                if (k1 == t.k1 && t.finish)
-                    tri_finish(&s->block, s->p->epilogue, bias,
-                               (char *)t.q.c + (i * t.q.c_row + j) * size, t.q.c_row,
-                               least(s->height, s->p->m - i), cols);
+                if (!s->is_short) multiply_tile(s, &t, tile * s->height, k0, k1);
+                if (finish) finish_tile(s, &t, tile);
             }
             k0 = k1;
         } while (k0 < t.k1);
@@ -329,12 +372,12 @@ static void multiply_body(void *context, int64_t begin, int64_t end)
 /* Adds the pieces of each row in order. */
 static void combine_body(void *context, int64_t begin, int64_t end)
 {
-    const plan *s = context;
+    const plan        *s = context;
     const tri_product *p = s->p;
-    int64_t n = p->n, row_bytes = n * (int64_t)s->size;
+    int64_t            n = p->n, row_bytes = n * (int64_t)s->size;
     for (int64_t row = begin; row < end; row++) {
         tri_product q = select_batch(p, row / p->m);
-        char *c = (char *)q.c + row % p->m * p->c_row * (int64_t)s->size;
+        char       *c = (char *)q.c + row % p->m * p->c_row * (int64_t)s->size;
         memcpy(c, s->parts + row * row_bytes, (size_t)row_bytes);
         for (int64_t piece = 1; piece < s->pieces; piece++) {
             const void *x = s->parts + (piece * s->batches * p->m + row) * row_bytes;
@@ -373,18 +416,64 @@ static tr_status run(plan *s)
     return TR_OK;
 }
 
+/* --- A short a times a transposed b: g w^T
+ * --------------------------------------------------------
+ */
+
+/* To pack all of b for a few rows of a would cost more than the product. Of c^T = b^T a^T the left
+ * factor is read where it lies, the right one is small, and so is c^T, which is turned at the end.
+ */
+static bool is_better_turned(const tri_product *p)
+{
+    return p->batch_rank == 0 && p->b.inner == 1 && p->b.outer > 1 && !p->bias &&
+           p->epilogue == TRI_E_IDENTITY && p->m <= 2 * tri_block_of(p->dtype).cols &&
+           p->n > 2 * p->m;
+}
+
+static tr_status multiply(const tri_product *p)
+{
+    plan      s = plan_product(p);
+    tr_scope *scope = tr_scope_push();
+    if (!scope) return tr_status_get();
+    tr_status status = run(&s);
+    tr_scope_pop(scope);
+    return status;
+}
+
+/* tri_pack, which turns panels of b, turns any matrix. */
+static void turn_body(void *context, int64_t begin, int64_t end)
+{
+    const tri_product *p = ((const tri_product *const *)context)[0];
+    const tri_product *turned = ((const tri_product *const *)context)[1];
+    const tri_operand  rows = { turned->c, p->a.size, turned->c_row, 1 };
+    tri_pack(&rows, begin, end - begin, 0, p->m, p->c_row,
+             (char *)p->c + begin * (int64_t)p->a.size);
+}
+
+static tr_status multiply_turned(const tri_product *p)
+{
+    tri_product turned = *p;
+    turned.m = p->n;
+    turned.n = p->m;
+    turned.a = p->b;
+    turned.b = p->a;
+    turned.c_row = p->m;
+    tr_scope *scope = tr_scope_push();
+    if (!scope) return tr_status_get();
+    turned.c = tri_scratch((size_t)(p->m * p->n) * p->a.size);
+    if (turned.c && multiply(&turned) == TR_OK)
+        tri_parallel_for(p->n, TRI_PACK_MAX, turn_body, (const tri_product *[]){ p, &turned });
+    tr_scope_pop(scope);
+    return tr_status_get();
+}
+
 tr_status tri_gemm(const tri_product *p)
 {
     if (tri_failed()) return tr_status_get();
     if (p->m == 0 || p->n == 0) return TR_OK;
     for (int i = 0; i < p->batch_rank; i++)
         if (p->batch[i].size == 0) return TR_OK;
-    plan s = plan_product(p);
-    tr_scope *scope = tr_scope_push();
-    if (!scope) return tr_status_get();
-    tr_status status = run(&s);
-    tr_scope_pop(scope);
-    return status;
+    return is_better_turned(p) ? multiply_turned(p) : multiply(p);
 }
 
 /* --- tri_matmul ---------------------------------------------------------------------------------
@@ -410,15 +499,15 @@ static bool rows_merge(tri_product *p, const tr_tensor *a, const tr_tensor *b)
 static tr_status matmul(tr_tensor *y, const tr_tensor *a, const tr_tensor *b, const tr_tensor *bias,
                         tri_epilogue epilogue)
 {
-    const int row = a->rank - 2, column = a->rank - 1;
+    const int    row = a->rank - 2, column = a->rank - 1;
     const size_t size = tr_dtype_size(y->dtype);
-    tri_product p = { .dtype = y->dtype,
-                      .m = y->shape[row],
-                      .n = y->shape[column],
-                      .k = a->shape[column],
-                      .c = y->data,
-                      .c_row = y->shape[column],
-                      .epilogue = epilogue };
+    tri_product  p = { .dtype = y->dtype,
+                       .m = y->shape[row],
+                       .n = y->shape[column],
+                       .k = a->shape[column],
+                       .c = y->data,
+                       .c_row = y->shape[column],
+                       .epilogue = epilogue };
     p.a = (tri_operand){ a->data, size, a->stride[row], a->stride[column] };
     p.b = (tri_operand){ b->data, size, b->stride[column], b->stride[row] };
     if (bias) {

@@ -195,6 +195,25 @@ START_TEST(convolution_layers_have_their_shapes)
 }
 END_TEST
 
+START_TEST(an_enlarging_convolution_is_its_two_layers)
+{
+    tr_module *one = tr_nn_upsample_conv2d(3, 5, 3, 2, TR_SILU, NULL);
+    tr_module *two = tr_nn_sequential(tr_nn_upsample(2), tr_nn_conv2d(3, 5, 3, TR_SILU, NULL), NULL);
+    tr_module_init(one, 4);
+    tr_rng rng = tr_rng_seed(8);
+    tr_tensor *x = tr_normal(TR_F32, TR_SHAPE(2, 4, 3, 3), &rng);
+    tr_named_list from = tr_module_parameters(one), to = tr_module_parameters(two);
+    for (int i = 0; i < 2; i++) tr_assign(to.items[i].tensor, from.items[i].tensor);
+    tr_tensor *difference = tr_sub(tr_forward(one, x), tr_forward(two, x));
+    ck_assert_msg(difference != NULL, "%s", tr_error());
+    ck_assert_double_lt(tr_item(tr_amax(tr_abs(difference), TR_ALL_AXES, false)), 1e-6);
+    int64_t count;
+    ck_assert_str_eq(tr_module_summary(one, &count)->settings, "enlarged 2x, 3x3, 3 -> 5, silu");
+    ck_assert_ptr_null(tr_nn_upsample_conv2d(3, 5, 3, 0, TR_RELU, NULL));
+    expect_error(TR_ERR_VALUE, "upsample_conv2d: factor 0 is not in 1 .. 1048576");
+}
+END_TEST
+
 START_TEST(saves_and_loads)
 {
     char path[] = "/tmp/tenrec-nn-XXXXXX";
@@ -264,6 +283,7 @@ int main(void)
     tcase_add_test(tests, batch_norm_follows_its_mode);
     tcase_add_test(tests, dropout_follows_its_mode);
     tcase_add_test(tests, convolution_layers_have_their_shapes);
+    tcase_add_test(tests, an_enlarging_convolution_is_its_two_layers);
     tcase_add_test(tests, saves_and_loads);
     tcase_add_test(tests, casts_in_place);
     tcase_add_test(tests, refuses_misuse);

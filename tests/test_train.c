@@ -413,7 +413,7 @@ START_TEST(spoiled_weights_are_traced_to_the_gradient)
     spoiled.loss = spoiled_loss;
     tr_train_options o = small;
     o.epochs = 4;
-    tr_model *model = tr_model_new(&spoiled, NULL, TR_SHAPE(28, 28, 1), 0, 1);
+    tr_model *model = tr_model_new(&spoiled, NULL, TR_SHAPE(28, 28, 1), 10, 1);
     tr_run   *run = tr_run_new(place("run"), model, tr_dataset_open("digits", NULL), &o);
     assert_ok();
     ck_assert_int_ne(tr_run_train(run, NULL), TR_OK);

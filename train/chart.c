@@ -46,7 +46,7 @@ static void open_svg(tri_writer *w, int height, const char *description)
 
 /* --- Axes --------------------------------------------------------------------------------- */
 
-static double round_step(double range, int ticks)
+double tri_round_step(double range, int ticks)
 {
     const double raw = range / ticks, power = pow(10, floor(log10(raw))), lead = raw / power;
     return power * (lead <= 1 ? 1 : lead <= 2 ? 2 : lead <= 5 ? 5 : 10);
@@ -68,7 +68,7 @@ static axis fit_axis(double least, double most)
         least -= margin;
         most += margin;
     }
-    const double step = round_step(most - least, 5);
+    const double step = tri_round_step(most - least, 5);
     axis a = { .from = floor(least / step + 1e-9) * step, .to = ceil(most / step - 1e-9) * step };
     set_ticks(&a, step);
     return a;
@@ -79,7 +79,7 @@ static axis epoch_axis(int64_t count)
 {
     axis a = { .from = 1, .to = (double)count };
     if (count == 1) a = (axis){ .from = 0, .to = 2 };
-    set_ticks(&a, fmax(1, round_step(a.to - a.from, 6)));
+    set_ticks(&a, fmax(1, tri_round_step(a.to - a.from, 6)));
     return a;
 }
 
@@ -208,7 +208,7 @@ static void fit_square(const tr_tensor *points, axis *x, axis *y)
         axis        *a = i == 0 ? x : y;
         const double middle = 0.5 * (least[i] + most[i]), half = 0.5 * span * (i == 0 ? ratio : 1);
         *a = (axis){ .from = middle - half, .to = middle + half };
-        set_ticks(a, round_step(span, 5));
+        set_ticks(a, tri_round_step(span, 5));
     }
 }
 

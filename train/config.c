@@ -52,6 +52,7 @@ tr_status tri_config_write(const tr_run *run)
     add_string(&t, "model", run->model->type->name);
     add_settings(&t, run->model->settings);
     add_string(&t, "data", run->data);
+    if (run->classes != NULL) add_string(&t, "train_classes", run->classes);
     tri_text_add(&t, "  \"input\": [%lld, %lld, %lld],\n", (long long)size[0], (long long)size[1],
                  (long long)size[2]);
     add_number(&t, "classes", (double)run->model->classes, ",");
@@ -128,6 +129,8 @@ static void read_run(tr_run *run, const tr_model_type *type, const tri_json *jso
         tr_fail(TR_ERR_VALUE, "%s: is a run of %s, not of %s", path, name, type->name);
     if (tri_failed()) return;
     run->data = tri_run_text(tri_json_string(json, path, "data"));
+    if (tri_json_find(json, "train_classes") != NULL)
+        run->classes = tri_run_text(tri_json_string(json, path, "train_classes"));
     read_options(&run->options, json, path);
     tr_settings   *settings = read_settings(json, path, type);
     const tr_shape input = read_input(json, path);
@@ -190,6 +193,10 @@ char *tr_run_command(const tr_run *run)
     tri_text                t = { 0 };
     tri_text_add(&t, "train %s --data ", run->model->type->name);
     add_word(&t, run->data);
+    if (run->classes != NULL) {
+        tri_text_add(&t, run->classes[0] == '!' ? " --exclude " : " --classes ");
+        add_word(&t, run->classes + (run->classes[0] == '!'));
+    }
     tri_text_add(&t, " --epochs %lld --batch %lld --lr ", (long long)o->epochs,
                  (long long)o->batch);
     tri_text_number(&t, o->lr);

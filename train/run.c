@@ -194,6 +194,7 @@ tr_run *tr_run_new(const char *dir, tr_model *model, const tr_dataset *data,
     run->model = model;
     run->dataset = data;
     run->data = tri_run_text(data->spec);
+    run->classes = tri_run_text(data->classes_kept);
     tri_options_resolve(&run->options, model->type);
     make_training(run);
     if (tri_failed()) return NULL;
@@ -260,7 +261,10 @@ tr_run *tr_run_open(const char *dir, const tr_model_type *type, tr_open_mode mod
 tr_status tr_run_use_data(tr_run *run, const char *spec)
 {
     if (tri_failed()) return tr_status_get();
-    const tr_dataset *d = tr_dataset_open(spec != NULL ? spec : run->data, NULL);
+    const tr_dataset *d = spec != NULL
+                              ? tr_dataset_open(spec, NULL)
+                              : tr_dataset_open(run->data, &(tr_dataset_options){
+                                                               .classes = run->classes });
     if (d == NULL) return tr_status_get();
     const int64_t *size = run->model->input.dim;
     if (d->height != size[0] || d->width != size[1] || d->channels != size[2])

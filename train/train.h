@@ -88,7 +88,8 @@ struct tri_training;
 /* Read-only for users. */
 typedef struct tr_run {
     const char          *dir;  /* NULL: nothing is written */
-    const char          *data; /* the dataset's specification */
+    const char *data; /* the dataset's specification */
+    const char *classes; /* that it was trained on, as in tr_dataset_options; NULL: all */
     tr_model            *model;
     const tr_dataset    *dataset; /* NULL until tr_run_use_data, in a run that was opened */
     tr_train_options     options; /* with defaults filled in */
@@ -117,8 +118,8 @@ typedef enum tr_open_mode {
  * unknown model, weights that do not fit it, another process at work (TR_ERR_STATE). */
 TR_API tr_run *tr_run_open(const char *dir, const tr_model_type *type, tr_open_mode mode);
 
-/* Opens the run's dataset, or the one that `spec` names instead; the images must have the model's
- * size. */
+/* Opens the run's dataset, with the classes that it was trained on, or the one that `spec` names
+ * instead, with all; the images must have the model's size. */
 TR_API tr_status tr_run_use_data(tr_run *run, const char *spec);
 
 /* Trains to this many epochs instead, at least those that are done. Recorded in config.json when
@@ -184,4 +185,7 @@ TR_API tr_tensor *tr_project_plane(tr_tensor *x, double *share);
 #ifdef __cplusplus
 }
 #endif
+
+#include "train/uses.h"
+
 #endif

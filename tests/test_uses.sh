@@ -1,0 +1,114 @@
+#!/usr/bin/env bash
+# test_uses.sh TENREC [PYTHON]: the commands on a trained run: figures, files, messages, exit status.
+# Runs in a folder of its own, on one thread, on a few images.
+set -u
+tenrec=$(realpath "$1") || exit 1
+folder=$(mktemp -d) || exit 1
+trap 'rm -rf "$folder"' EXIT
+cd "$folder" || exit 1
+export OMP_NUM_THREADS=1
+failures=0
+
+complain() {
+    echo "FAILED: $*"
+    echo "  stdout: $(head -c 600 out)"
+    echo "  stderr: $(head -c 600 err)"
+    failures=$((failures + 1))
+}
+
+# expect STATUS ARGUMENTS...: runs the command, keeps its output in `out` and `err`.
+expect() {
+    local status=$1 got
+    shift
+    "$tenrec" "$@" >out 2>err
+    got=$?
+    [ "$got" = "$status" ] || complain "tenrec $*: exit $got, not $status"
+    if [ "$status" = 0 ]; then
+        [ -s err ] && complain "tenrec $*: success with something on stderr"
+    elif [ "$(wc -l <err)" != 1 ]; then
+        complain "tenrec $*: not one line on stderr"
+    fi
+}
+
+says() { # says TEXT: the line on stderr is "error: TEXT"
+    [ "$(cat err)" = "error: $1" ] || complain "the message is not: error: $1"
+}
+
+shows() { # shows PATTERN: stdout matches it
+    grep -Eq -- "$1" out || complain "stdout does not match $1"
+}
+
+picture() { # picture FILE: it is one
+    head -c 2 "$1" | grep -Eq '^P[56]' || complain "$1 is no picture"
+}
+
+small="--limit 600 --val-limit 100 --batch 32 --epochs 1 --no-report --quiet"
+# shellcheck disable=SC2086
+{
+expect 0 train vae $small --set hidden=32 --set latent=5 --out vae
+expect 0 train vae $small --set hidden=32 --set latent=2 --out plane
+expect 0 train undercomplete $small --set latent=8 --out plain
+}
+
+# --- The space of codes --------------------------------------------------------------------------------
+expect 0 traverse vae --out t.ppm --steps 4 --json; picture t.ppm
+shows '^\{"event":"traverse","latents":\[(\{"latent":"z[0-4]","deviation":[0-9.e-]+,"effect":[0-9.e-]+\},?){5}\],"out":"t.ppm"\}$'
+expect 0 traverse plain --out t.ppm --latents 7,0; shows '^z7 '
+expect 2 traverse vae --latents 5
+says 'traverse: --latents is 5; it must be whole numbers from 0 to 4 with commas between, at most 256'
+expect 2 traverse vae --image 10000; says 'traverse: --image is 10000; the test split has 0 .. 9999'
+expect 0 manifold plane --out m.ppm -n 5; picture m.ppm; shows '^images +25 at normal quantiles'
+expect 1 manifold vae
+says 'manifold: the code of this model has 5 numbers; a map needs 2, such as those of a model trained with --set latent=2'
+expect 0 arithmetic vae --a 3 --b 1 --c 7 --out a.ppm --json; picture a.ppm
+shows '"shift":[0-9.]+,"nearest_class":[0-9]'
+expect 2 arithmetic vae --b ten; says 'ten is no class of digits; they are 0 .. 9, or their names'
+expect 1 traverse none; says 'none: is no run directory: it has no config.json'
+expect 1 traverse vae --out nowhere/t.ppm; grep -q nowhere/t.ppm err || complain "unwritable --out"
+for command in traverse manifold arithmetic; do
+    expect 0 $command --help; shows '--out FILE'
+done
+
+# --- Anomalies -----------------------------------------------------------------------------------------
+# shellcheck disable=SC2086
+expect 0 train undercomplete $small --classes 0,1 --out normal
+grep -q '"train_classes": "0,1"' normal/config.json || complain "classes are not kept"
+# shellcheck disable=SC2086
+expect 0 train undercomplete $small --exclude 9 --out most
+grep -q '"train_classes": "!9"' most/config.json || complain "excluded classes are not kept"
+expect 2 train undercomplete --classes 0 --exclude 1
+says 'train: give --classes or --exclude, not both'
+expect 2 train undercomplete --classes 0,12
+says 'dataset: "12" is no class of digits; they are 0 .. 9, or their names'
+expect 0 anomaly normal --limit 300 --picture a.ppm --out a.csv --json; picture a.ppm
+shows '"images":300,"threshold":[0-9.e-]+,"flagged":[0-9]+,"anomalies":[0-9]+,"roc_auc":0\.[0-9]+,"average_precision":0\.'
+[ "$(wc -l <a.csv)" = 301 ] || complain "a.csv"
+[ "$(head -1 a.csv)" = index,label,score,flagged,anomalous ] || complain "head of a.csv"
+expect 0 anomaly vae --normal 3 --limit 100 --picture a.ppm --out a.csv; shows '^roc_auc'
+expect 0 anomaly vae --limit 100 --picture a.ppm --out a.csv
+grep -q roc_auc out && complain "an AUC without normal classes"
+expect 2 anomaly plain --score elbo --limit 10
+says 'anomaly: undercomplete has no likelihood; score by the error instead'
+expect 2 anomaly plain --score luck; says 'anomaly: --score is luck; it must be error or elbo'
+
+# --- Missing values ------------------------------------------------------------------------------------
+for hidden in "--rate 0.3" "--block 9" "--columns 3,4"; do
+    # shellcheck disable=SC2086
+    expect 0 impute plain $hidden --limit 30 --out i.ppm --json; picture i.ppm
+    shows '"methods":\[\{"method":"mean","mse":[0-9.e-]+,.*"method":"pca".*"method":"model"'
+done
+expect 1 impute plain --mask none.npy --limit 30; grep -q none.npy err || complain "missing mask"
+expect 2 impute plain --columns 28 --limit 30; grep -q -- '--columns is 28' err || complain columns
+expect 0 impute plain --limit 30 --out i.csv; [ "$(wc -l <i.csv)" = 30 ] || complain i.csv
+
+# --- Codes as data -------------------------------------------------------------------------------------
+expect 0 embed plane --limit 200 --out c.npy --picture e.ppm --json; picture e.ppm
+shows '"codes":200,"numbers":2,"plane_share":1'
+expect 0 embed plain --limit 20 --out c.csv --picture e.ppm
+[ "$(head -1 c.csv)" = label,z0,z1,z2,z3,z4,z5,z6,z7 ] || complain "head of c.csv"
+[ "$(wc -l <c.csv)" = 21 ] || complain c.csv
+expect 0 probe plain --limit 300 --test-limit 100 --out p.ppm --json; picture p.ppm
+shows '"classifier":"code linear","labels_100":0\.[0-9]+,"labels_300":0\.'
+
+[ $failures = 0 ] && echo "all passed"
+exit $((failures > 0))
