@@ -40,6 +40,8 @@ const command commands[] = {
       1, run_embed, NULL },
     { "probe", "RUN", "classify by the codes, by pixels and by PCA", probe_options, 1,
       1, run_probe, NULL },
+    { "compress", "RUN", "bits against error of rounded codes, of PCA and of PNG", compress_options, 1,
+      1, run_compress, NULL },
     { "report", "RUN", "write RUN/report.html again", report_options, 1, 1, run_report, NULL },
     { "summary", "MODEL", "list layers, shapes, parameters and multiply-adds", summary_options,
       1, 1, run_summary, help_train },

@@ -78,4 +78,7 @@ int run_embed(const args *a);
 extern const arg_option probe_options[];
 int run_probe(const args *a);
 
+extern const arg_option compress_options[];
+int run_compress(const args *a);
+
 #endif

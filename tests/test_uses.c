@@ -259,6 +259,17 @@ START_TEST(softmax_regression_separates)
 }
 END_TEST
 
+START_TEST(quantised_codes)
+{
+    tr_tensor *z = tr_from(TR_F32, TR_SHAPE(4, 2), (float[]){ 0.1f, 5, 0.9f, 5, 1.1f, 5, 2.6f, 5 });
+    double bits = 0;
+    const tr_tensor *q = tr_quantise(z, (double[]){ 1, 0 }, &bits);
+    const float wanted[] = { 0, 5, 1, 5, 1, 5, 3, 5 };
+    for (int i = 0; i < 8; i++) ck_assert_float_eq(((const float *)q->data)[i], wanted[i]);
+    ck_assert_double_eq_tol(bits, 1.5, 1e-12); /* frequencies 1/4, 1/2, 1/4 */
+}
+END_TEST
+
 /* A row of images lands where it should; labels leave ink beside it. */
 START_TEST(rows_plot)
 {
@@ -295,6 +306,7 @@ int main(void)
     tcase_add_test(latent, rows_plot);
     tcase_add_test(figures, imputation_keeps_what_is_known);
     tcase_add_test(figures, knn_against_a_slow_loop);
+    tcase_add_test(figures, quantised_codes);
     tcase_add_test(figures, softmax_regression_separates);
     suite_add_tcase(suite, figures);
     suite_add_tcase(suite, latent);

@@ -110,5 +110,10 @@ expect 0 embed plain --limit 20 --out c.csv --picture e.ppm
 expect 0 probe plain --limit 300 --test-limit 100 --out p.ppm --json; picture p.ppm
 shows '"classifier":"code linear","labels_100":0\.[0-9]+,"labels_300":0\.'
 
+# --- Bits ----------------------------------------------------------------------------------------------
+expect 0 compress plain --limit 50 --bits 3 --out r.ppm --csv r.csv --json; picture r.ppm
+shows '"rates":\[\{"coder":"code 2\^-1","bits":[0-9.]+,"bits_per_pixel":'
+[ "$(wc -l <r.csv)" = 7 ] || complain r.csv
+
 [ $failures = 0 ] && echo "all passed"
 exit $((failures > 0))

@@ -127,6 +127,13 @@ TR_API double tr_knn_accuracy(const tr_features *train, const tr_features *test,
 TR_API double tr_linear_accuracy(const tr_features *train, const tr_features *test,
                                  int64_t classes, uint64_t seed);
 
+/* --- Compression (compress.c) ------------------------------------------------------------- */
+
+/* Codes [N, D] with column j rounded to multiples of step[j] (0: a column that does not vary, left
+ * as it is and free). *bits is what a code costs on average: the sum over columns of the entropy of
+ * the multiples' frequencies in these N rows, which is at most log2 N a column. */
+TR_API tr_tensor *tr_quantise(tr_tensor *codes, const double *step, double *bits);
+
 #ifdef __cplusplus
 }
 #endif
