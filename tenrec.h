@@ -3,7 +3,7 @@
 #define TENREC_H
 
 #include "tensor/tensor.h"     /* numbers: create, inspect, store; scopes, errors, random numbers */
-#include "autograd/autograd.h" /* derivatives, and how an operation is made; includes autograd/ops.h */
+#include "autograd/autograd.h" /* derivatives, operations, and how one is made */
 #include "nn/nn.h"             /* modules, layers, losses, distributions */
 #include "optim/optim.h"       /* update rules, schedules, clipping */
 #include "datasets/datasets.h" /* pictures and tables to train on, the loader */

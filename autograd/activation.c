@@ -153,11 +153,13 @@ tr_tensor *tr_leaky_relu(tr_tensor *x, double slope)
 
 tr_tensor *tr_prelu(tr_tensor *x, tr_tensor *slope)
 {
+    TRI_FUNCTION("prelu", x, slope);
     return tr_where(is_positive(x), x, tr_mul(slope, x));
 }
 
 tr_tensor *tr_celu(tr_tensor *x, double alpha)
 {
+    TRI_FUNCTION("celu", x);
     if (!tri_failed() && !(alpha > 0))
         tr_fail(TR_ERR_VALUE, "celu: alpha is %g, not above 0", alpha);
     tr_tensor *below = tr_clamp(x, -(double)INFINITY, 0);
@@ -166,65 +168,77 @@ tr_tensor *tr_celu(tr_tensor *x, double alpha)
 
 tr_tensor *tr_elu(tr_tensor *x, double alpha)
 {
+    TRI_FUNCTION("elu", x);
     tr_tensor *below = tr_clamp(x, -(double)INFINITY, 0);
     return tr_where(is_positive(x), x, tr_scale(tr_expm1(below), alpha));
 }
 
 tr_tensor *tr_selu(tr_tensor *x)
 {
+    TRI_FUNCTION("selu", x);
     return tr_scale(tr_elu(x, 1.6732632423543772848170429916717),
                     1.0507009873554804934193349852946);
 }
 
 tr_tensor *tr_gelu(tr_tensor *x)
 {
+    TRI_FUNCTION("gelu", x);
     return tr_mul(tr_scale(x, 0.5), tr_erfc(tr_scale(x, -0.70710678118654752440)));
 }
 
 /* (1 + tanh u) / 2 = sigmoid(2 u) */
 tr_tensor *tr_gelu_tanh(tr_tensor *x)
 {
+    TRI_FUNCTION("gelu_tanh", x);
     tr_tensor *u = tr_mul(x, tr_affine(tr_square(x), 0.044715, 1)); /* x + 0.044715 x^3 */
     return tr_mul(x, tr_sigmoid(tr_scale(u, 1.59576912160573071176))); /* 2 sqrt(2 / pi) */
 }
 
 tr_tensor *tr_silu(tr_tensor *x)
 {
+    TRI_FUNCTION("silu", x);
     return tr_mul(x, tr_sigmoid(x));
 }
 
 tr_tensor *tr_mish(tr_tensor *x)
 {
+    TRI_FUNCTION("mish", x);
     return tr_mul(x, tr_tanh(tr_softplus(x)));
 }
 
 tr_tensor *tr_logsigmoid(tr_tensor *x)
 {
+    TRI_FUNCTION("logsigmoid", x);
     return tr_neg(tr_softplus(tr_neg(x)));
 }
 
 tr_tensor *tr_softsign(tr_tensor *x)
 {
+    TRI_FUNCTION("softsign", x);
     return tr_div(x, tr_add_scalar(tr_abs(x), 1));
 }
 
 tr_tensor *tr_hardtanh(tr_tensor *x, double low, double high)
 {
+    TRI_FUNCTION("hardtanh", x);
     return tri_clamp_open(x, low, high);
 }
 
 tr_tensor *tr_relu6(tr_tensor *x)
 {
+    TRI_FUNCTION("relu6", x);
     return tri_clamp_open(x, 0, 6);
 }
 
 tr_tensor *tr_hardsigmoid(tr_tensor *x)
 {
+    TRI_FUNCTION("hardsigmoid", x);
     return tr_scale(tri_clamp_open(tr_add_scalar(x, 3), 0, 6), 1.0 / 6);
 }
 
 tr_tensor *tr_hardswish(tr_tensor *x)
 {
+    TRI_FUNCTION("hardswish", x);
     return tr_scale(tr_mul(x, tr_clamp(tr_add_scalar(x, 3), 0, 6)), 1.0 / 6);
 }
 
@@ -329,4 +343,20 @@ tr_tensor *tri_activation_fast_vjp(tr_activation act, tr_tensor *g, tr_tensor *y
                                                  : TRI_B_tanh_mul;
     tr_tensor          *u = tri_new(g->dtype, tr_shape_of(g));
     return u != NULL && tri_binary(id, u, g, y) == TR_OK ? u : NULL;
+}
+
+tr_tensor *tri_activation_bias_vjp(tr_activation act, tr_tensor *g, tr_tensor *y, tr_tensor **sum)
+{
+    if (sum != NULL && act == TR_RELU && g != NULL) {
+        tr_tensor *u = tri_new(g->dtype, tr_shape_of(g));
+        *sum = tri_new(g->dtype, TR_SHAPE(tr_dim(g, -1)));
+        return u != NULL && *sum != NULL && tri_relu_gradient(u, *sum, g, y) == TR_OK ? u : NULL;
+    }
+    tr_tensor *u = tri_activation_fast_vjp(act, g, y);
+    if (sum != NULL && u != NULL) {
+        tr_shape all = { .rank = u->rank - 1 };
+        for (int i = 0; i < all.rank; i++) all.dim[i] = i;
+        *sum = tr_sum(u, all, false);
+    }
+    return u;
 }

@@ -1,18 +1,25 @@
 /* apply.c: the one door through which every operation goes: check, expand, compute, record.
  *
- * A recorded call becomes a tr_node in the innermost scope's memory, linked to the one before it: the
- * tape is that chain. When a scope closes, the tape is cut back to where it was at its opening.
- * Read next: engine.c, which walks the tape.                                                          */
+ * A recorded call becomes a tr_node in the innermost scope's memory, linked to the one before it:
+ * the tape is that chain. When a scope closes, the tape is cut back to where it was at its opening.
+ * Read next: engine.c, which walks the tape. */
 #include "autograd/tape.h"
 
 #include <math.h>
 #include <string.h>
 
-static const char *argument_name(const tr_call *c, int i)
+/* By the running composed function, or else by the operation. */
+static const char *argument_name(const tr_call *c, int i, int *length)
 {
-    const bool list = c->op->required < 0;
-    const int  named = list ? 0 : i < TR_OP_MAX_ARGUMENTS ? i : TR_OP_MAX_ARGUMENTS - 1;
-    return c->op->arguments[named] != NULL ? c->op->arguments[named] : "argument";
+    int         same = 0; /* arguments before it that are the same tensor */
+    for (int k = 0; k < i; k++) same += c->in[k] == c->in[i];
+    const char *given = tri_function_argument(c->in[i], same, length);
+    const bool  list = c->op->required < 0;
+    const int   named = list ? 0 : i < TR_OP_MAX_ARGUMENTS ? i : TR_OP_MAX_ARGUMENTS - 1;
+    if (given != NULL) return given;
+    given = c->op->arguments[named] != NULL ? c->op->arguments[named] : "argument";
+    *length = (int)strlen(given);
+    return given;
 }
 
 tr_status tr_fail_call(const tr_call *c, tr_status kind, const char *problem, const char *hint)
@@ -20,9 +27,11 @@ tr_status tr_fail_call(const tr_call *c, tr_status kind, const char *problem, co
     char   text[400];
     size_t used = 0;
     for (int i = 0; i < c->input_count && used < sizeof text; i++) {
-        char tensor[240];
-        used += (size_t)snprintf(text + used, sizeof text - used, "%s%s is %s", i > 0 ? ", " : "",
-                                 argument_name(c, i), tr_describe(c->in[i], tensor, sizeof tensor));
+        char        tensor[240];
+        int         length;
+        const char *name = argument_name(c, i, &length);
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%.*s is %s", i > 0 ? ", " : "",
+                                 length, name, tr_describe(c->in[i], tensor, sizeof tensor));
     }
     return tr_fail(kind, "%s: %s: %s%s%s", c->op->name, problem, text, hint != NULL ? "; " : "",
                    hint != NULL ? hint : "");
@@ -35,13 +44,16 @@ static bool check_inputs(tr_call *c)
     while (most < TR_OP_MAX_ARGUMENTS && op->arguments[most] != NULL) most++;
     const int least = op->required == 0 ? most : op->required < 0 ? 1 : op->required;
     if (c->input_count < least || (op->required >= 0 && c->input_count > most)) {
-        tr_fail(TR_ERR_VALUE, "%s: %d inputs were given, %d are needed", op->name, c->input_count, least);
+        tr_fail(TR_ERR_VALUE, "%s: %d inputs were given, %d are needed", op->name, c->input_count,
+                least);
         return false;
     }
     for (int i = 0; i < c->input_count; i++) {
         const tr_tensor *t = c->in[i];
         if (t == NULL) {
-            tr_fail(TR_ERR_VALUE, "%s: %s is NULL", op->name, argument_name(c, i));
+            int         length;
+            const char *name = argument_name(c, i, &length);
+            tr_fail(TR_ERR_VALUE, "%s: %.*s is NULL", op->name, length, name);
             return false;
         }
         if (!tri_check_alive(t, op->name)) return false;
@@ -76,22 +88,28 @@ bool tri_broadcast_shape(const tr_shape *shapes, int count, tr_shape *result)
     return true;
 }
 
-static bool broadcast_inputs(tr_call *c)
+/* The shape rule runs before the inputs are expanded: its messages show what was given. */
+static bool find_shape(tr_call *c)
 {
-    tr_shape shapes[TR_OP_MAX_ARGUMENTS] = { 0 }, common;
-    for (int i = 0; i < c->input_count; i++) shapes[i] = tr_shape_of(c->in[i]);
-    if (!tri_broadcast_shape(shapes, c->input_count, &common)) {
+    const bool broadcast = (c->op->flags & TR_OP_BROADCAST) != 0;
+    tr_shape   shapes[TR_OP_MAX_ARGUMENTS] = { 0 }, common;
+    c->out_dtype = c->in[0]->dtype;
+    c->out_shape = tr_shape_of(c->in[0]);
+    for (int i = 0; broadcast && i < c->input_count; i++) shapes[i] = tr_shape_of(c->in[i]);
+    if (broadcast && !tri_broadcast_shape(shapes, c->input_count, &c->out_shape)) {
         tr_fail_call(c, TR_ERR_SHAPE, "shapes do not broadcast",
                      "sizes must be equal or 1, counted from the last axis");
         return false;
     }
-    for (int i = 0; i < c->input_count; i++)
+    common = c->out_shape;
+    if (c->op->shape != NULL && !c->op->shape(c)) return false;
+    for (int i = 0; broadcast && i < c->input_count; i++)
         if (!tri_shape_equal(shapes[i], common) && (c->in[i] = tr_expand(c->in[i], common)) == NULL)
             return false;
     return true;
 }
 
-/* --- Recording -------------------------------------------------------------------------------------- */
+/* --- Recording -------------------------------------------------------------------------------- */
 
 static bool wants_record(const tr_call *c)
 {
@@ -105,8 +123,8 @@ static bool record(const tr_call *c, size_t attribute_bytes)
 {
     tri_thread  *thread = tri_this_thread();
     const size_t inputs = (size_t)c->input_count;
-    tr_node     *node = tr_scope_alloc(sizeof *node + inputs * (sizeof(tr_tensor *) + sizeof(uint32_t)) +
-                                   sizeof(uint32_t));
+    tr_node     *node = tr_scope_alloc(
+            sizeof *node + inputs * (sizeof(tr_tensor *) + sizeof(uint32_t)) + sizeof(uint32_t));
     if (node == NULL) return false;
     node->call = *c;
     node->call.in = (tr_tensor **)(node + 1);
@@ -122,6 +140,7 @@ static bool record(const tr_call *c, size_t attribute_bytes)
         memcpy(copy, c->attributes, attribute_bytes);
         node->call.attributes = copy;
     }
+    node->module = thread->module_path;
     node->serial = ++thread->counter;
     node->previous = thread->tape;
     thread->tape = node;
@@ -130,8 +149,8 @@ static bool record(const tr_call *c, size_t attribute_bytes)
     return true;
 }
 
-tr_tensor *tr_apply(const tr_op *op, tr_tensor *const *inputs, int input_count, const void *attributes,
-                    size_t attribute_bytes)
+tr_tensor *tr_apply(const tr_op *op, tr_tensor *const *inputs, int input_count,
+                    const void *attributes, size_t attribute_bytes)
 {
     if (tri_failed()) return NULL;
     tr_tensor *local[TR_OP_MAX_ARGUMENTS];
@@ -142,11 +161,7 @@ tr_tensor *tr_apply(const tr_op *op, tr_tensor *const *inputs, int input_count, 
     } else {
         c.in = (tr_tensor **)inputs; /* a list; only broadcasting writes, and that takes few */
     }
-    if (!check_inputs(&c)) return NULL;
-    if ((op->flags & TR_OP_BROADCAST) != 0 && !broadcast_inputs(&c)) return NULL;
-    c.out_dtype = c.in[0]->dtype;
-    c.out_shape = tr_shape_of(c.in[0]);
-    if (op->shape != NULL && !op->shape(&c)) return NULL;
+    if (!check_inputs(&c) || !find_shape(&c)) return NULL;
     if ((op->flags & TR_OP_VIEW) == 0) {
         c.out = tri_new(c.out_dtype, c.out_shape);
         if (c.out == NULL) return NULL;
@@ -154,7 +169,9 @@ tr_tensor *tr_apply(const tr_op *op, tr_tensor *const *inputs, int input_count, 
     if (op->forward(&c) != TR_OK || c.out == NULL) return NULL;
     if (wants_record(&c) && !record(&c, attribute_bytes)) return NULL;
     const tri_thread *thread = tri_this_thread();
-    if (thread->anomaly && !tri_check_finite(&c, c.out, "result", thread->counter)) return NULL;
+    if (thread->anomaly &&
+        !tri_check_finite(&c, c.out, "result", thread->counter, thread->module_path))
+        return NULL;
     return c.out;
 }
 
@@ -163,7 +180,7 @@ bool tr_wants(const tr_call *c, int i)
     return i < c->input_count && c->wants[i];
 }
 
-/* --- Variables -------------------------------------------------------------------------------------- */
+/* --- Variables -------------------------------------------------------------------------------- */
 
 tr_tensor *tr_variable(tr_tensor *t)
 {
@@ -201,7 +218,8 @@ bool tr_set_anomaly_detection(bool on)
     return before;
 }
 
-bool tri_check_finite(const tr_call *c, const tr_tensor *t, const char *what, uint64_t serial)
+bool tri_check_finite(const tr_call *c, const tr_tensor *t, const char *what, uint64_t serial,
+                      const char *module)
 {
     if (t->dtype != TR_F32 && t->dtype != TR_F64) return true;
     tr_scope        *scratch = tr_scope_push();
@@ -217,9 +235,11 @@ bool tri_check_finite(const tr_call *c, const tr_tensor *t, const char *what, ui
     tr_scope_pop(scratch);
     if (bad < 0) return !tri_failed();
     char problem[120];
-    snprintf(problem, sizeof problem, "the %s has %s at element %lld, operation %llu of the tape", what,
-             isnan(value) ? "NaN" : "Inf", (long long)bad,
-             (unsigned long long)serial);
-    tr_fail_call(c, TR_ERR_VALUE, problem, tri_this_thread()->module_path);
+    tri_this_thread()->function = NULL; /* the operation on the tape is looked for */
+    snprintf(problem, sizeof problem, "the %s has %s at element %lld, operation %llu of the tape",
+             what, isnan(value) ? "NaN" : "Inf", (long long)bad, (unsigned long long)serial);
+    char place[160];
+    snprintf(place, sizeof place, "in module %s", module != NULL ? module : "");
+    tr_fail_call(c, TR_ERR_VALUE, problem, module != NULL ? place : NULL);
     return false;
 }

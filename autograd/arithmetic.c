@@ -177,16 +177,19 @@ tr_tensor *tr_affine(tr_tensor *x, double factor, double term)
 
 tr_tensor *tr_scale(tr_tensor *x, double factor)
 {
+    TRI_FUNCTION("scale", x);
     return tr_affine(x, factor, 0);
 }
 
 tr_tensor *tr_add_scalar(tr_tensor *x, double term)
 {
+    TRI_FUNCTION("add_scalar", x);
     return tr_affine(x, 1, term);
 }
 
 tr_tensor *tr_lerp(tr_tensor *a, tr_tensor *b, tr_tensor *t)
 {
+    TRI_FUNCTION("lerp", a, b, t);
     return tr_add(a, tr_mul(t, tr_sub(b, a)));
 }
 

@@ -35,6 +35,7 @@ static tr_tensor *pad_axis(tr_tensor *x, int axis, int64_t before, int64_t after
 
 tr_tensor *tr_pad_with(tr_tensor *x, tr_shape before, tr_shape after, tr_pad_mode mode)
 {
+    TRI_FUNCTION("pad_with", x);
     if (!tri_usable(x, "pad_with")) return NULL;
     if (before.rank != x->rank || after.rank != x->rank)
         return tri_refuse(TR_ERR_SHAPE, "pad_with", x,
@@ -51,6 +52,7 @@ tr_tensor *tr_pad_with(tr_tensor *x, tr_shape before, tr_shape after, tr_pad_mod
 
 tr_tensor *tr_repeat(tr_tensor *x, tr_shape times)
 {
+    TRI_FUNCTION("repeat", x);
     if (!tri_usable(x, "repeat")) return NULL;
     if (times.rank != x->rank)
         return tri_refuse(TR_ERR_SHAPE, "repeat", x, "%d counts were given, one per axis is needed",
@@ -78,6 +80,7 @@ tr_tensor *tr_repeat(tr_tensor *x, tr_shape times)
 
 tr_tensor *tr_roll(tr_tensor *x, int64_t shift, int axis)
 {
+    TRI_FUNCTION("roll", x);
     if (!tri_usable(x, "roll")) return NULL;
     const int k = tri_axis(axis, x->rank, "roll");
     if (k < 0) return NULL;
@@ -111,17 +114,20 @@ static tr_tensor *triangle(tr_tensor *x, int64_t diagonal, bool lower, const cha
 
 tr_tensor *tr_tril(tr_tensor *x, int64_t diagonal)
 {
+    TRI_FUNCTION("tril", x);
     return triangle(x, diagonal, true, "tril");
 }
 
 tr_tensor *tr_triu(tr_tensor *x, int64_t diagonal)
 {
+    TRI_FUNCTION("triu", x);
     return triangle(x, diagonal, false, "triu");
 }
 
 /* The elements of a diagonal are evenly spaced in a flattened matrix: C + 1 apart. */
 tr_tensor *tr_diagonal(tr_tensor *x, int64_t offset)
 {
+    TRI_FUNCTION("diagonal", x);
     if (!tri_usable(x, "diagonal")) return NULL;
     if (x->rank < 2) return tri_refuse(TR_ERR_SHAPE, "diagonal", x, "two axes are needed");
     const int64_t rows = tr_dim(x, -2), columns = tr_dim(x, -1);

@@ -93,11 +93,13 @@ tr_tensor *tr_less_equal(tr_tensor *a, tr_tensor *b)
 
 tr_tensor *tr_greater(tr_tensor *a, tr_tensor *b)
 {
+    TRI_FUNCTION("greater", a, b);
     return tr_less(b, a);
 }
 
 tr_tensor *tr_greater_equal(tr_tensor *a, tr_tensor *b)
 {
+    TRI_FUNCTION("greater_equal", a, b);
     return tr_less_equal(b, a);
 }
 
@@ -158,23 +160,27 @@ static tr_tensor *is_true(tr_tensor *x)
 
 tr_tensor *tr_logical_not(tr_tensor *x)
 {
+    TRI_FUNCTION("logical_not", x);
     return tr_equal(x, tri_constant(x, 0));
 }
 
 tr_tensor *tr_logical_and(tr_tensor *a, tr_tensor *b)
 {
+    TRI_FUNCTION("logical_and", a, b);
     tr_tensor *truth = is_true(a);
     return tr_where(truth, is_true(b), tri_constant(truth, 0));
 }
 
 tr_tensor *tr_logical_or(tr_tensor *a, tr_tensor *b)
 {
+    TRI_FUNCTION("logical_or", a, b);
     tr_tensor *truth = is_true(a);
     return tr_where(truth, tri_constant(truth, 1), is_true(b));
 }
 
 tr_tensor *tr_logical_xor(tr_tensor *a, tr_tensor *b)
 {
+    TRI_FUNCTION("logical_xor", a, b);
     tr_tensor *truth = is_true(a);
     return tr_not_equal(truth, is_true(b));
 }

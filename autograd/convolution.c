@@ -158,19 +158,21 @@ static void conv2d_gradients(tr_call *c, tr_tensor *u, tr_tensor **gin)
     tr_tensor             *x = c->in[0], *w = c->in[1];
     if (tr_wants(c, 0)) gin[0] = conv2d_dx(u, w, tr_dim(x, 1), tr_dim(x, 2), &a->conv);
     if (tr_wants(c, 1)) gin[1] = conv2d_dw(x, u, tr_dim(w, 0), tr_dim(w, 1), &a->conv);
-    if (tr_wants(c, 2)) gin[2] = tr_sum(u, TR_AXES(0, 1, 2), false);
 }
 
 static void conv2d_vjp(tr_call *c, tr_tensor *g, tr_tensor **gin)
 {
     const conv_attributes *a = c->attributes;
-    conv2d_gradients(c, tri_activation_vjp(a->act, g, c->out), gin);
+    tr_tensor             *u = tri_activation_vjp(a->act, g, c->out);
+    conv2d_gradients(c, u, gin);
+    if (tr_wants(c, 2)) gin[2] = tr_sum(u, TR_AXES(0, 1, 2), false);
 }
 
 static void conv2d_fast_vjp(tr_call *c, tr_tensor *g, tr_tensor **gin)
 {
     const conv_attributes *a = c->attributes;
-    conv2d_gradients(c, tri_activation_fast_vjp(a->act, g, c->out), gin);
+    tr_tensor            **sum = tr_wants(c, 2) ? &gin[2] : NULL;
+    conv2d_gradients(c, tri_activation_bias_vjp(a->act, g, c->out, sum), gin);
 }
 
 const tr_op tri_op_conv2d = {

@@ -1,10 +1,10 @@
 /* derivative.c: Jacobians, Hessians and products with them, made of tr_grad; and checkpoints, which
- * trade time for memory.                                                                              */
+ * trade time for memory. */
 #include "autograd/registry.h"
 
 #include <string.h>
 
-/* --- Jacobian and Hessian --------------------------------------------------------------------------------- */
+/* --- Jacobian and Hessian --------------------------------------------------------------------- */
 
 /* x as a variable without history. */
 static tr_tensor *fresh_variable(tr_tensor *x, const char *what)
@@ -16,8 +16,8 @@ static tr_tensor *fresh_variable(tr_tensor *x, const char *what)
 static bool join_shapes(tr_shape a, tr_shape b, tr_shape *joined, const char *what)
 {
     if (a.rank + b.rank > TR_MAX_RANK) {
-        tr_fail(TR_ERR_SHAPE, "%s: the result would have %d axes; at most %d fit", what, a.rank + b.rank,
-                TR_MAX_RANK);
+        tr_fail(TR_ERR_SHAPE, "%s: the result would have %d axes; at most %d fit", what,
+                a.rank + b.rank, TR_MAX_RANK);
         return false;
     }
     *joined = a;
@@ -50,8 +50,8 @@ static tr_tensor *rows_of_jacobian(tr_tensor *y, tr_tensor *x, const char *what)
 /* Runs body with recording on in a scope of its own and hands its result out. */
 typedef tr_tensor *(*derivative_body)(tr_function f, void *context, tr_tensor *x, tr_tensor *v);
 
-static tr_tensor *in_scope(derivative_body body, tr_function f, void *context, tr_tensor *x, tr_tensor *v,
-                           const char *what)
+static tr_tensor *in_scope(derivative_body body, tr_function f, void *context, tr_tensor *x,
+                           tr_tensor *v, const char *what)
 {
     if (tri_failed() || !tri_check_alive(x, what)) return NULL;
     tr_scope  *scope = tr_scope_push();
@@ -96,7 +96,7 @@ tr_tensor *tr_hessian(tr_function f, void *context, tr_tensor *x)
     return in_scope(hessian_body, f, context, x, NULL, "hessian");
 }
 
-/* --- Products with them ------------------------------------------------------------------------------------ */
+/* --- Products with them ----------------------------------------------------------------------- */
 
 static bool check_direction(const tr_tensor *x, const tr_tensor *v, const char *what)
 {
@@ -121,7 +121,8 @@ static tr_tensor *product(tr_tensor *y, tr_tensor *x, tr_tensor *cotangent, bool
 
 static tr_tensor *hvp_body(tr_function f, void *context, tr_tensor *x, tr_tensor *v)
 {
-    return check_direction(x, v, "hvp") ? product(recorded_gradient(f, context, x), x, v, false) : NULL;
+    return check_direction(x, v, "hvp") ? product(recorded_gradient(f, context, x), x, v, false)
+                                        : NULL;
 }
 
 tr_tensor *tr_hvp(tr_function f, void *context, tr_tensor *x, tr_tensor *v)
@@ -144,7 +145,7 @@ tr_tensor *tr_jvp(tr_function f, void *context, tr_tensor *x, tr_tensor *v)
     return in_scope(jvp_body, f, context, x, v, "jvp");
 }
 
-/* --- Checkpoint ---------------------------------------------------------------------------------------------- */
+/* --- Checkpoint ------------------------------------------------------------------------------- */
 
 typedef struct checkpoint_attributes {
     tr_function segment;
@@ -167,9 +168,10 @@ static tr_status checkpoint_forward(tr_call *c)
     return tr_status_get();
 }
 
-/* Computes the segment again, recorded, and differentiates it. Where the gradient itself is recorded
- * this happens on the inputs themselves, else on copies without history. A variable stays itself: the
- * segment may reach it by another way than its arguments, as modules do with their weights. */
+/* Computes the segment again, recorded, and differentiates it. Where the gradient itself is
+ * recorded this happens on the inputs themselves, else on copies without history. A variable stays
+ * itself: the segment may reach it by another way than its arguments, as modules do with their
+ * weights. */
 static void checkpoint_vjp(tr_call *c, tr_tensor *g, tr_tensor **gin)
 {
     const checkpoint_attributes *a = c->attributes;
@@ -203,7 +205,8 @@ const tr_op tri_op_checkpoint = {
         { "x[2,3]", TRI_ATTRIBUTES(checkpoint_attributes, example_segment, NULL) }, { 0 } },
 };
 
-tr_tensor *tr_checkpoint(tr_function segment, void *context, tr_tensor *const *inputs, int input_count)
+tr_tensor *tr_checkpoint(tr_function segment, void *context, tr_tensor *const *inputs,
+                         int input_count)
 {
     const checkpoint_attributes a = { segment, context };
     return tr_apply(&tri_op_checkpoint, inputs, input_count, &a, sizeof a);

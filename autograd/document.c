@@ -50,7 +50,7 @@ tr_status tri_write_ops_markdown(const char *path)
             "In a gradient, `g` is the cotangent of the result `y`, and `gx` that of the "
             "argument `x`.\nA `?` marks an argument that may be left out. Functions that are "
             "composed of these\noperations (`tr_mean`, `tr_silu`, ...) are in "
-            "`autograd/ops.h`.\n");
+            "`autograd/ops.h` and\n`autograd/ops_image.h`.\n");
     for (int i = 0; i < count; i++) {
         if (i == 0 || strcmp(ops[i]->file, ops[i - 1]->file) != 0)
             tri_writer_printf(&w,

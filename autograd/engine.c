@@ -1,5 +1,5 @@
-/* engine.c: reverse-mode differentiation. Three passes over the part of the tape that matters, each a
- * plain loop, so a graph a million operations deep needs no stack:
+/* engine.c: reverse-mode differentiation. Three passes over the part of the tape that matters, each
+ * a plain loop, so a graph a million operations deep needs no stack:
  *
  *   1. from the outputs back: collect the calls that the outputs depend on (newest first);
  *   2. forward again:         mark those that depend on a wanted input;
@@ -7,7 +7,7 @@
  *
  * Every use of a tensor comes later on the tape than the tensor, so when pass 3 reaches a call, the
  * cotangent of its result is complete. Rules return values; only this file accumulates.
- * Read next: arithmetic.c for the simplest rules, convolution.c for the gradient of conv2d.          */
+ * Read next: arithmetic.c for the simplest rules, convolution.c for the gradient of conv2d. */
 #include "autograd/tape.h"
 
 #include <string.h>
@@ -29,7 +29,7 @@ typedef struct walk {
     bool      create_graph;
 } walk;
 
-/* --- The table: tensor -> entry ----------------------------------------------------------------------- */
+/* --- The table: tensor -> entry --------------------------------------------------------------- */
 
 static entry *slot_of(entry *table, int64_t capacity, const tr_tensor *t)
 {
@@ -69,7 +69,7 @@ static entry *find_or_add(walk *w, const tr_tensor *t)
     return e;
 }
 
-/* --- Passes 1 and 2 ------------------------------------------------------------------------------------ */
+/* --- Passes 1 and 2 --------------------------------------------------------------------------- */
 
 static bool push_node(walk *w, tr_node *node)
 {
@@ -89,7 +89,8 @@ static bool collect(walk *w)
 {
     for (tr_node *node = tri_this_thread()->tape; w->pending > 0; node = node->previous) {
         if (node == NULL) {
-            tr_fail(TR_ERR_STATE, "backward: the graph was recorded in another thread or a closed scope");
+            tr_fail(TR_ERR_STATE,
+                    "backward: the graph was recorded in another thread or a closed scope");
             return false;
         }
         if (find(w, node->call.out) == NULL) continue;
@@ -117,7 +118,7 @@ static void mark_needed(walk *w)
     }
 }
 
-/* --- Pass 3 -------------------------------------------------------------------------------------------- */
+/* --- Pass 3 ----------------------------------------------------------------------------------- */
 
 /* A rule reads its call's inputs and its result: they must hold what they held at the call. */
 static bool check_versions(const tr_node *node)
@@ -129,8 +130,9 @@ static bool check_versions(const tr_node *node)
         if (t->storage->version == node->versions[i]) continue;
         char what[40] = "the result";
         if (i < inputs) snprintf(what, sizeof what, "input %d", i);
-        tr_fail(TR_ERR_STATE, "backward: %s of %s was changed in place after it was used; assign to a copy",
-                what, c->op->name);
+        tr_fail(TR_ERR_STATE,
+                "backward: %s of %s was changed in place after it was used; assign to a copy", what,
+                c->op->name);
         return false;
     }
     return true;
@@ -170,9 +172,9 @@ static bool accumulate(const walk *w, entry *e, tr_tensor *contribution)
     return true;
 }
 
-/* Runs the rule. Without a graph to keep, in a scope of its own: what the rule computed on the way is
- * freed at once, and only the results are handed out. An anomaly is told of the call whose rule it
- * is, not of an operation inside the rule. */
+/* Runs the rule. Without a graph to keep, in a scope of its own: what the rule computed on the way
+ * is freed at once, and only the results are handed out. An anomaly is told of the call whose rule
+ * it is, not of an operation inside the rule. */
 static bool apply_rule(const walk *w, tr_node *node, tr_tensor *g, tr_tensor **gin)
 {
     tr_call *c = &node->call;
@@ -186,7 +188,7 @@ static bool apply_rule(const walk *w, tr_node *node, tr_tensor *g, tr_tensor **g
     for (int i = 0; i < c->input_count && !tri_failed(); i++) {
         if (!c->wants[i]) gin[i] = NULL;
         if (gin[i] == NULL || !check_gradient(c, i, gin[i])) continue;
-        if (anomaly && !tri_check_finite(c, gin[i], "gradient", node->serial)) break;
+        if (anomaly && !tri_check_finite(c, gin[i], "gradient", node->serial, node->module)) break;
         if (scope != NULL) gin[i] = tr_scope_keep(gin[i]);
     }
     tr_scope_pop(scope);
@@ -203,7 +205,8 @@ static bool run_hooks(const walk *w, entry *e)
         if (g->dtype != e->tensor->dtype || !tr_same_shape(g, e->tensor)) {
             char got[240], expected[240];
             tr_fail(TR_ERR_SHAPE, "hook: it returned %s as the gradient of %s",
-                    tr_describe(g, got, sizeof got), tr_describe(e->tensor, expected, sizeof expected));
+                    tr_describe(g, got, sizeof got),
+                    tr_describe(e->tensor, expected, sizeof expected));
             return false;
         }
         e->cotangent = w->create_graph ? g : tri_alias(g);
@@ -245,7 +248,8 @@ static bool propagate(walk *w)
     for (int64_t k = 0; k < w->node_count; k++)
         if (!step_back(w, w->nodes[k], wants, gin)) return false;
     for (int64_t i = 0; i < w->capacity; i++) /* variables: complete only now */
-        if (w->table[i].tensor != NULL && w->table[i].tensor->node == NULL && !run_hooks(w, &w->table[i]))
+        if (w->table[i].tensor != NULL && w->table[i].tensor->node == NULL &&
+            !run_hooks(w, &w->table[i]))
             return false;
     return true;
 }
@@ -262,17 +266,18 @@ tr_status tr_add_hook(tr_tensor *t, tr_hook hook, void *context)
     return TR_OK;
 }
 
-/* --- Results ------------------------------------------------------------------------------------------- */
+/* --- Results ---------------------------------------------------------------------------------- */
 
 static bool check_output(const tr_tensor *t, const char *what)
 {
     if (!tri_check_alive(t, what)) return false;
     if (t->requires_grad) return true;
     char text[240];
-    tr_fail(TR_ERR_STATE,
-            "%s: %s carries no graph: no variable is involved, recording was off, or it is a gradient "
-            "computed without create_graph",
-            what, tr_describe(t, text, sizeof text));
+    tr_fail(
+        TR_ERR_STATE,
+        "%s: %s carries no graph: no variable is involved, recording was off, or it is a gradient "
+        "computed without create_graph",
+        what, tr_describe(t, text, sizeof text));
     return false;
 }
 
@@ -292,7 +297,8 @@ static tr_tensor *start_cotangent(const walk *w, const tr_tensor *output, tr_ten
     if (given->dtype != output->dtype || !tr_same_shape(given, output)) {
         char out[240], cotangent[240];
         tr_fail(TR_ERR_SHAPE, "%s: the cotangent is %s, its output is %s", what,
-                tr_describe(given, cotangent, sizeof cotangent), tr_describe(output, out, sizeof out));
+                tr_describe(given, cotangent, sizeof cotangent),
+                tr_describe(output, out, sizeof out));
         return NULL;
     }
     return w->create_graph ? given : tri_alias(given);
@@ -352,7 +358,8 @@ tr_status tr_backward(tr_tensor *loss)
         if (propagate(&w))
             for (int64_t i = 0; i < w.capacity; i++)
                 if (w.table[i].wanted && w.table[i].cotangent != NULL &&
-                    !store_gradient((tr_tensor *)(uintptr_t)w.table[i].tensor, w.table[i].cotangent))
+                    !store_gradient((tr_tensor *)(uintptr_t)w.table[i].tensor,
+                                    w.table[i].cotangent))
                     break;
     }
     tr_scope_pop(scope);

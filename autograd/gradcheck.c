@@ -112,8 +112,8 @@ static void insert(row *rows, const row *r)
     rows[place] = *r;
 }
 
-/* Errors are relative to the element, but to no less than a hundredth of the largest one. What looks
- * wrong is forgiven the difference's own rounding error. */
+/* Errors are relative to the element, but to no less than a hundredth of the largest one. What
+ * looks wrong is forgiven the difference's own rounding error. */
 static void compare_variable(const check *k, int order, int variable, const tr_tensor *gradient,
                              row *rows)
 {

@@ -164,6 +164,7 @@ static tr_tensor *scattered(tr_tensor *x, int axis, tr_tensor *index, tr_tensor 
 
 tr_tensor *tr_scatter_add(tr_tensor *x, int axis, tr_tensor *index, tr_tensor *values)
 {
+    TRI_FUNCTION("scatter_add", x, index, values);
     if (!tri_usable(x, "scatter_add") || !tri_usable(index, "scatter_add") ||
         !tri_usable(values, "scatter_add"))
         return NULL;
@@ -199,6 +200,7 @@ static tr_tensor *last_writers(const tr_tensor *index, int axis, int64_t size)
 
 tr_tensor *tr_scatter(tr_tensor *x, int axis, tr_tensor *index, tr_tensor *values)
 {
+    TRI_FUNCTION("scatter", x, index, values);
     if (!tri_usable(x, "scatter") || !tri_usable(index, "scatter") ||
         !tri_usable(values, "scatter"))
         return NULL;
@@ -214,6 +216,7 @@ tr_tensor *tr_scatter(tr_tensor *x, int axis, tr_tensor *index, tr_tensor *value
 
 tr_tensor *tr_index_select(tr_tensor *x, int axis, tr_tensor *index)
 {
+    TRI_FUNCTION("index_select", x, index);
     if (!tri_usable(x, "index_select") || !tri_usable(index, "index_select")) return NULL;
     const int k = tri_axis(axis, x->rank, "index_select");
     if (k < 0) return NULL;
@@ -228,6 +231,7 @@ tr_tensor *tr_index_select(tr_tensor *x, int axis, tr_tensor *index)
 
 tr_tensor *tr_take_along_axis(tr_tensor *x, tr_tensor *index, int axis)
 {
+    TRI_FUNCTION("take_along_axis", x, index);
     if (!tri_usable(x, "take_along_axis") || !tri_usable(index, "take_along_axis")) return NULL;
     const int k = tri_axis(axis, x->rank, "take_along_axis");
     if (k < 0) return NULL;
@@ -246,6 +250,7 @@ tr_tensor *tr_take_along_axis(tr_tensor *x, tr_tensor *index, int axis)
 
 tr_tensor *tr_embedding(tr_tensor *table, tr_tensor *index)
 {
+    TRI_FUNCTION("embedding", table, index);
     if (!tri_usable(table, "embedding") || !tri_usable(index, "embedding")) return NULL;
     if (table->rank != 2)
         return tri_refuse(TR_ERR_SHAPE, "embedding", table,
@@ -263,6 +268,7 @@ tr_tensor *tr_embedding(tr_tensor *table, tr_tensor *index)
 
 tr_tensor *tr_masked_fill(tr_tensor *x, tr_tensor *mask, double value)
 {
+    TRI_FUNCTION("masked_fill", x, mask);
     if (!tri_usable(x, "masked_fill")) return NULL;
     return tr_where(mask, tr_scalar(x->dtype, value), x);
 }
@@ -286,6 +292,7 @@ tr_tensor *tr_nonzero(tr_tensor *mask)
 
 tr_tensor *tr_masked_select(tr_tensor *x, tr_tensor *mask)
 {
+    TRI_FUNCTION("masked_select", x, mask);
     if (!tri_usable(x, "masked_select") || !tri_usable(mask, "masked_select")) return NULL;
     tr_shape shapes[2] = { tr_shape_of(x), tr_shape_of(mask) }, common;
     if (!tri_broadcast_shape(shapes, 2, &common))
@@ -297,6 +304,7 @@ tr_tensor *tr_masked_select(tr_tensor *x, tr_tensor *mask)
 
 tr_tensor *tr_one_hot(tr_tensor *index, int64_t classes, tr_dtype dtype)
 {
+    TRI_FUNCTION("one_hot", index);
     int64_t bad;
     if (!tri_usable(index, "one_hot")) return NULL;
     if (index->dtype != TR_I64)

@@ -256,6 +256,7 @@ tr_status tr_eigh(const tr_tensor *a, tr_tensor **values, tr_tensor **vectors)
 
 tr_tensor *tr_outer(tr_tensor *a, tr_tensor *b)
 {
+    TRI_FUNCTION("outer", a, b);
     static const tr_op op = { .name = "outer", .arguments = { "a", "b" } };
     if (tri_failed() || !tri_check_alive(a, op.name) || !tri_check_alive(b, op.name)) return NULL;
     if (a->rank != 1 || b->rank != 1) {
@@ -269,6 +270,7 @@ tr_tensor *tr_outer(tr_tensor *a, tr_tensor *b)
 /* As a linear map of the products of all pairs: x1 x2^T, flattened, times w [I J, K]. */
 tr_tensor *tr_bilinear(tr_tensor *x1, tr_tensor *x2, tr_tensor *w, tr_tensor *bias)
 {
+    TRI_FUNCTION("bilinear", x1, x2, w, bias);
     static const tr_op op = { .name = "bilinear", .arguments = { "x1", "x2", "w", "bias" } };
     if (tri_failed() || !tri_check_alive(x1, op.name) || !tri_check_alive(x2, op.name) ||
         !tri_check_alive(w, op.name))

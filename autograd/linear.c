@@ -1,8 +1,8 @@
-/* linear.c: matrix products. matmul is closed under differentiation: its gradients are products with a
- * transposed operand, which the driver packs without copying.                                        */
+/* linear.c: matrix products. matmul is closed under differentiation: its gradients are products
+ * with a transposed operand, which the driver packs without copying. */
 #include "autograd/registry.h"
 
-/* --- Matrix product ------------------------------------------------------------------------------------ */
+/* --- Matrix product --------------------------------------------------------------------------- */
 
 /* y = a b, a [..., M, K], b [..., K, N]      ga = g b^T, gb = a^T g */
 static bool matmul_shape(tr_call *c)
@@ -86,14 +86,14 @@ tr_tensor *tr_matmul(tr_tensor *a, tr_tensor *b)
     return tr_reshape(y, shape);
 }
 
-/* --- Affine map with activation -------------------------------------------------------------------------- */
+/* --- Affine map with activation --------------------------------------------------------------- */
 
 typedef struct linear_attributes {
     tr_activation act;
 } linear_attributes;
 
-/* y = act(x w + bias), x [..., in], w [in, out]. With u = g act'(y), the derivative taken from the result:
- * gx = u w^T, gw = x^T u, gbias = sum of u over all but the last axis */
+/* y = act(x w + bias), x [..., in], w [in, out]. With u = g act'(y), the derivative taken from the
+ * result: gx = u w^T, gw = x^T u, gbias = sum of u over all but the last axis */
 static bool linear_shape(tr_call *c)
 {
     const tr_tensor *x = c->in[0], *w = c->in[1];
@@ -168,7 +168,8 @@ const tr_op tri_op_linear = {
     .name = "linear", .arguments = { "x", "w", "bias" }, .required = 2, TR_OP_PLACE,
     .formula = "y = act(x w + bias), x [..., in], w [in, out]",
     .gradient = "u = g act'(y); gx = u w^T, gw = x^T u, gbias = sum of u over rows",
-    .shape = linear_shape, .forward = linear_forward, .vjp = linear_vjp, .fast_vjp = linear_fast_vjp,
+    .shape = linear_shape, .forward = linear_forward, .vjp = linear_vjp,
+    .fast_vjp = linear_fast_vjp,
     .examples = (const tr_example[]){
         { "x[4,3] x[3,2] x[2]", TRI_ATTRIBUTES(linear_attributes, TR_IDENTITY) },
         { "x[4,3] x[3,2] x[2]", TRI_ATTRIBUTES(linear_attributes, TR_RELU) },
@@ -183,6 +184,7 @@ tr_tensor *tr_affine_map(tr_tensor *x, tr_tensor *w, tr_tensor *bias, tr_activat
 {
     const bool              fused = tri_activation_fused(act);
     const linear_attributes a = { fused ? act : TR_IDENTITY };
-    tr_tensor *y = tr_apply(&tri_op_linear, (tr_tensor *[]){ x, w, bias }, bias != NULL ? 3 : 2, &a, sizeof a);
+    tr_tensor              *y =
+        tr_apply(&tri_op_linear, (tr_tensor *[]){ x, w, bias }, bias != NULL ? 3 : 2, &a, sizeof a);
     return fused ? y : tr_activate(y, act);
 }

@@ -103,11 +103,13 @@ static tr_tensor *values_at(tr_tensor *x, int axis, bool keepdim, tr_tensor *pos
 
 tr_tensor *tr_max(tr_tensor *x, int axis, bool keepdim, tr_tensor **index)
 {
+    TRI_FUNCTION("max", x);
     return values_at(x, axis, keepdim, tr_argmax(x, axis, true), index);
 }
 
 tr_tensor *tr_min(tr_tensor *x, int axis, bool keepdim, tr_tensor **index)
 {
+    TRI_FUNCTION("min", x);
     return values_at(x, axis, keepdim, tr_argmin(x, axis, true), index);
 }
 
@@ -149,11 +151,13 @@ tr_tensor *tr_argsort(tr_tensor *x, int axis, bool descending)
 
 tr_tensor *tr_sort(tr_tensor *x, int axis, bool descending, tr_tensor **index)
 {
+    TRI_FUNCTION("sort", x);
     return values_at(x, axis, true, tr_argsort(x, axis, descending), index);
 }
 
 tr_tensor *tr_topk(tr_tensor *x, int64_t k, int axis, bool largest, tr_tensor **index)
 {
+    TRI_FUNCTION("topk", x);
     if (!tri_usable(x, "topk")) return NULL;
     const int at = tri_axis(axis, x->rank, "topk");
     if (at < 0) return NULL;

@@ -188,14 +188,21 @@ tr_tensor *tr_max_unpool2d(tr_tensor *x, tr_tensor *index, int64_t height, int64
 static tr_status max_pool2d_forward(tr_call *c)
 {
     const pool_attributes *a = c->attributes;
-    const bool recorded = c->in[0]->requires_grad && !tri_this_thread()->no_record;
-    if (recorded && (c->saved[0] = tri_new(TR_I64, c->out_shape)) == NULL) return tr_status_get();
-    return tri_max_pool2d(c->out, c->saved[0], c->in[0], &a->pool);
+    return tri_max_pool2d(c->out, NULL, c->in[0], &a->pool);
 }
 
 static void max_pool2d_vjp(tr_call *c, tr_tensor *g, tr_tensor **gin)
 {
-    gin[0] = unpool(g, c->saved[0], tr_dim(c->in[0], 1), tr_dim(c->in[0], 2));
+    tr_tensor *index =
+        tr_apply(&tri_op_max_pool2d_index, c->in, 1, c->attributes, sizeof(pool_attributes));
+    gin[0] = unpool(g, index, tr_dim(c->in[0], 1), tr_dim(c->in[0], 2));
+}
+
+static void max_pool2d_fast_vjp(tr_call *c, tr_tensor *g, tr_tensor **gin)
+{
+    const pool_attributes *a = c->attributes;
+    gin[0] = tri_new(g->dtype, tr_shape_of(c->in[0]));
+    if (gin[0] != NULL) tri_max_pool2d_dx(gin[0], g, c->in[0], &a->pool);
 }
 
 static const pool_attributes halves = { /* [n,4,6,c] -> [n,2,3,c] */
@@ -220,6 +227,7 @@ const tr_op tri_op_max_pool2d = {
     .formula = "y = the largest x of each window",
     .gradient = "gx = max_unpool2d(g, index of the first largest)",
     .shape = pool_shape, .forward = max_pool2d_forward, .vjp = max_pool2d_vjp,
+    .fast_vjp = max_pool2d_fast_vjp,
     .examples = (const tr_example[]){ { "d[2,4,6,3]", &halves, sizeof halves },
                                       { "d[2,5,4,2]", &overlapping, sizeof overlapping },
                                       { "d[1,5,4,2]", &overhanging, sizeof overhanging },

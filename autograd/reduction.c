@@ -126,6 +126,7 @@ static double count_reduced(const tr_tensor *x, const tr_tensor *y)
 
 tr_tensor *tr_mean(tr_tensor *x, tr_shape axes, bool keepdim)
 {
+    TRI_FUNCTION("mean", x);
     if (!has_values(x, axes, "mean")) return NULL;
     tr_tensor *total = tr_sum(x, axes, keepdim);
     return tr_scale(total, 1 / count_reduced(x, total));
@@ -263,6 +264,7 @@ static tr_tensor *power_from_zero(tr_tensor *x, double p)
 
 tr_tensor *tr_var(tr_tensor *x, tr_shape axes, int correction, bool keepdim)
 {
+    TRI_FUNCTION("var", x);
     tr_tensor *deviation = tr_sub(x, tr_mean(x, axes, true));
     tr_tensor *total = tr_sum(tr_square(deviation), axes, keepdim);
     const double count = count_reduced(x, total) - correction;
@@ -271,11 +273,13 @@ tr_tensor *tr_var(tr_tensor *x, tr_shape axes, int correction, bool keepdim)
 
 tr_tensor *tr_std(tr_tensor *x, tr_shape axes, int correction, bool keepdim)
 {
+    TRI_FUNCTION("std", x);
     return power_from_zero(tr_var(x, axes, correction, keepdim), 0.5);
 }
 
 tr_tensor *tr_norm(tr_tensor *x, double p, tr_shape axes, bool keepdim)
 {
+    TRI_FUNCTION("norm", x);
     if (!tri_usable(x, "norm")) return NULL;
     if (!(p > 0))
         return tri_refuse(TR_ERR_VALUE, "norm", x, "the exponent is %g, above 0 is needed", p);
@@ -304,6 +308,7 @@ static tr_tensor *multiply_columns(tr_tensor *y, int64_t n)
 
 tr_tensor *tr_prod(tr_tensor *x, tr_shape axes, bool keepdim)
 {
+    TRI_FUNCTION("prod", x);
     bool reduced[TR_MAX_RANK];
     if (!tri_usable(x, "prod") || !tri_axes_flags(axes, x->rank, reduced, "prod")) return NULL;
     const tr_shape shape = tr_shape_of(x);
@@ -328,6 +333,7 @@ tr_tensor *tr_prod(tr_tensor *x, tr_shape axes, bool keepdim)
 
 tr_tensor *tr_cumprod(tr_tensor *x, int axis)
 {
+    TRI_FUNCTION("cumprod", x);
     if (!tri_usable(x, "cumprod")) return NULL;
     const int k = tri_axis(axis, x->rank, "cumprod");
     if (k < 0) return NULL;
@@ -398,10 +404,12 @@ static tr_tensor *is_zero(tr_tensor *x)
 
 tr_tensor *tr_all(tr_tensor *x, tr_shape axes, bool keepdim)
 {
+    TRI_FUNCTION("all", x);
     return is_zero(tr_sum(tr_cast(is_zero(x), TR_F32), axes, keepdim));
 }
 
 tr_tensor *tr_any(tr_tensor *x, tr_shape axes, bool keepdim)
 {
+    TRI_FUNCTION("any", x);
     return is_zero(tr_cast(tr_all(is_zero(x), axes, keepdim), TR_F32));
 }

@@ -1,5 +1,5 @@
-/* registry.c: the list of built-in operations, made from ops.def, and example inputs that several of
- * them share.                                                                                       */
+/* registry.c: the list of built-in operations, made from ops.def, and example inputs that several
+ * of them share. */
 #include "autograd/registry.h"
 
 #include <string.h>

@@ -16,7 +16,10 @@ tr_tensor *tri_refuse(tr_status kind, const char *name, const tr_tensor *x, cons
     va_start(arguments, problem);
     vsnprintf(text, sizeof text, problem, arguments);
     va_end(arguments);
-    tr_fail(kind, "%s: %s: x is %s", name, text, tr_describe(x, tensor, sizeof tensor));
+    int         length = 1;
+    const char *given = tri_function_argument(x, 0, &length);
+    tr_fail(kind, "%s: %s: %.*s is %s", name, text, length, given != NULL ? given : "x",
+            tr_describe(x, tensor, sizeof tensor));
     return NULL;
 }
 
@@ -273,6 +276,7 @@ tr_tensor *tr_slice(tr_tensor *x, int axis, int64_t start, int64_t stop, int64_t
 
 tr_tensor *tr_narrow(tr_tensor *x, int axis, int64_t start, int64_t length)
 {
+    TRI_FUNCTION("narrow", x);
     if (!tri_usable(x, "narrow")) return NULL;
     const int k = tri_axis(axis, x->rank, "narrow");
     if (k < 0) return NULL;
@@ -289,6 +293,7 @@ tr_tensor *tr_narrow(tr_tensor *x, int axis, int64_t start, int64_t length)
 
 tr_tensor *tr_select(tr_tensor *x, int axis, int64_t index)
 {
+    TRI_FUNCTION("select", x);
     if (!tri_usable(x, "select")) return NULL;
     const int k = tri_axis(axis, x->rank, "select");
     if (k < 0) return NULL;
@@ -301,6 +306,7 @@ tr_tensor *tr_select(tr_tensor *x, int axis, int64_t index)
 
 tr_status tr_split(tr_tensor *x, int axis, const int64_t *sizes, int count, tr_tensor **parts)
 {
+    TRI_FUNCTION("split", x);
     for (int i = 0; i < count; i++) parts[i] = NULL;
     if (!tri_usable(x, "split")) return tr_status_get();
     const int k = tri_axis(axis, x->rank, "split");
@@ -323,6 +329,7 @@ tr_status tr_split(tr_tensor *x, int axis, const int64_t *sizes, int count, tr_t
 
 tr_status tr_chunk(tr_tensor *x, int axis, int count, tr_tensor **parts)
 {
+    TRI_FUNCTION("chunk", x);
     for (int i = 0; i < count; i++) parts[i] = NULL;
     if (!tri_usable(x, "chunk")) return tr_status_get();
     const int k = tri_axis(axis, x->rank, "chunk");
@@ -339,6 +346,7 @@ tr_status tr_chunk(tr_tensor *x, int axis, int count, tr_tensor **parts)
 
 tr_tensor *tr_flip(tr_tensor *x, tr_shape axes)
 {
+    TRI_FUNCTION("flip", x);
     bool flipped[TR_MAX_RANK];
     if (!tri_usable(x, "flip") || !tri_axes_flags(axes, x->rank, flipped, "flip")) return NULL;
     slice_attributes a = whole_of(x);
@@ -352,6 +360,7 @@ tr_tensor *tr_flip(tr_tensor *x, tr_shape axes)
 
 tr_tensor *tr_pad(tr_tensor *x, tr_shape before, tr_shape after, double value)
 {
+    TRI_FUNCTION("pad", x);
     if (!tri_usable(x, "pad")) return NULL;
     if (before.rank != x->rank || after.rank != x->rank)
         return tri_refuse(TR_ERR_SHAPE, "pad", x,

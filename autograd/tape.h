@@ -10,6 +10,7 @@ typedef struct tr_node {
     tr_call         call;
     struct tr_node *previous; /* the call recorded before this one in this thread */
     uint64_t        serial;   /* its number, counted from the start of the thread */
+    const char     *module;   /* path of the module that was applied, for messages; or NULL */
     uint32_t       *versions; /* of the storage of inputs and result at the call */
 } tr_node;
 
@@ -24,7 +25,8 @@ typedef struct tri_hook {
 bool tri_broadcast_shape(const tr_shape *shapes, int count, tr_shape *result);
 
 /* False and an error where t, the `what` of this call, holds NaN or Inf. `serial` is the call's. */
-bool tri_check_finite(const tr_call *c, const tr_tensor *t, const char *what, uint64_t serial);
+bool tri_check_finite(const tr_call *c, const tr_tensor *t, const char *what, uint64_t serial,
+                      const char *module);
 
 /* Applies an operation of one or two arguments that has no attributes. */
 tr_tensor *tri_apply_unary(const tr_op *op, tr_tensor *x);
@@ -39,9 +41,12 @@ tr_tensor *tri_clamp_open(tr_tensor *x, double low, double high);
 /* Whether a product applies the activation to its own result; the others are applied afterwards. */
 bool tri_activation_fused(tr_activation act);
 
-/* For fused ones: g act'(z), the derivative taken from the result y = act(z). The fast form records nothing. */
+/* For fused ones: g act'(z), the derivative taken from the result y = act(z). The fast form records
+ * nothing. */
 tr_tensor *tri_activation_vjp(tr_activation act, tr_tensor *g, tr_tensor *y);
 tr_tensor *tri_activation_fast_vjp(tr_activation act, tr_tensor *g, tr_tensor *y);
+/* The same, and in *sum its sums over all axes but the last, for the bias; unless sum is NULL. */
+tr_tensor *tri_activation_bias_vjp(tr_activation act, tr_tensor *g, tr_tensor *y, tr_tensor **sum);
 
 /* Examples shared by elementwise operations. */
 extern const tr_example tri_examples_any[];      /* one argument, any values */

@@ -1,10 +1,10 @@
-/* upsample_conv.c: enlarging a picture and convolving the result, as decoders do again and again, in
- * one operation.
+/* upsample_conv.c: enlarging a picture and convolving the result, as decoders do again and again,
+ * in one operation.
  *
- * upsample_conv2d(x, w) = conv2d(upsample_nearest(x), w) by definition, and its rule is written that
- * way. The numbers are computed without the enlarged picture, in tensor/upsample_conv.c, with f f
- * times fewer multiplications; so is the rule's fast form, for gradients that no graph is kept of.
- * Read next: convolution.c, resizing.c. */
+ * upsample_conv2d(x, w) = conv2d(upsample_nearest(x), w) by definition, and its rule is written
+ * that way. The numbers are computed without the enlarged picture, in tensor/upsample_conv.c, with
+ * f f times fewer multiplications; so is the rule's fast form, for gradients that no graph is kept
+ * of. Read next: convolution.c, resizing.c. */
 #include "autograd/registry.h"
 #include "autograd/window.h"
 
@@ -20,13 +20,15 @@ static bool fail(const tr_call *c, const char *problem, const char *hint)
 }
 
 /* y = act(conv2d(X, w) + bias), X = upsample_nearest(x, f), padding 'same'; with u = g act'(y),
- *   gx = upsample_nearest_dx(conv2d_dx(u, w))    gw = conv2d_dw(X, u)    gbias = sum of u over n, i, j */
+ *   gx = upsample_nearest_dx(conv2d_dx(u, w))    gw = conv2d_dw(X, u)    gbias = sum of u
+ * over n, i, j */
 static bool upsample_conv2d_shape(tr_call *c)
 {
     const upsample_conv_attributes *a = c->attributes;
     const tr_tensor                *x = c->in[0], *w = c->in[1];
     if (x->rank != 4 || w->rank != 4)
-        return fail(c, "four axes each are needed", "images are [N, H, W, C], kernels [KH, KW, C, K]");
+        return fail(c, "four axes each are needed",
+                    "images are [N, H, W, C], kernels [KH, KW, C, K]");
     if (x->shape[3] != w->shape[2]) return fail(c, "channels differ", "kernels are [KH, KW, C, K]");
     if (w->shape[0] == 0 || w->shape[1] == 0) return fail(c, "the kernel is empty", NULL);
     if (x->shape[1] == 0 || x->shape[2] == 0) return fail(c, "the picture has no pixels", NULL);
@@ -64,13 +66,13 @@ static void upsample_conv2d_fast_vjp(tr_call *c, tr_tensor *g, tr_tensor **gin)
 {
     const upsample_conv_attributes *a = c->attributes;
     tr_tensor                      *x = c->in[0], *w = c->in[1];
-    tr_tensor                      *u = tri_activation_fast_vjp(a->act, g, c->out);
+    tr_tensor                     **sum = tr_wants(c, 2) ? &gin[2] : NULL;
+    tr_tensor                      *u = tri_activation_bias_vjp(a->act, g, c->out, sum);
     if (u == NULL) return;
     if (tr_wants(c, 0) && (gin[0] = tri_new(x->dtype, tr_shape_of(x))) != NULL)
         tri_upsample_conv2d_dx(gin[0], u, w);
     if (tr_wants(c, 1) && (gin[1] = tri_new(w->dtype, tr_shape_of(w))) != NULL)
         tri_upsample_conv2d_dw(gin[1], x, u);
-    if (tr_wants(c, 2)) gin[2] = tr_sum(u, TR_AXES(0, 1, 2), false);
 }
 
 static const upsample_conv_attributes twice = { 2, TR_IDENTITY }, thrice = { 3, TR_TANH },

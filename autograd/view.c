@@ -154,6 +154,7 @@ tr_tensor *tr_reshape(tr_tensor *x, tr_shape shape)
 
 tr_tensor *tr_flatten(tr_tensor *x, int first_axis)
 {
+    TRI_FUNCTION("flatten", x);
     if (tri_failed() || !tri_check_alive(x, "flatten")) return NULL;
     const int axis = x->rank == 0 && first_axis == 0 ? 0 : tri_axis(first_axis, x->rank, "flatten");
     if (axis < 0) return NULL;
@@ -171,6 +172,7 @@ tr_tensor *tr_flatten(tr_tensor *x, int first_axis)
 
 tr_tensor *tr_squeeze(tr_tensor *x, tr_shape axes)
 {
+    TRI_FUNCTION("squeeze", x);
     bool     dropped[TR_MAX_RANK];
     tr_shape shape = { 0 };
     if (!tri_usable(x, "squeeze") || !tri_axes_flags(axes, x->rank, dropped, "squeeze"))
@@ -186,6 +188,7 @@ tr_tensor *tr_squeeze(tr_tensor *x, tr_shape axes)
 
 tr_tensor *tr_unsqueeze(tr_tensor *x, int axis)
 {
+    TRI_FUNCTION("unsqueeze", x);
     if (!tri_usable(x, "unsqueeze")) return NULL;
     const int at = tri_axis(axis, x->rank + 1, "unsqueeze");
     if (at < 0) return NULL;
@@ -322,6 +325,7 @@ tr_tensor *tr_permute(tr_tensor *x, tr_shape axes)
 
 tr_tensor *tr_transpose(tr_tensor *x, int axis_a, int axis_b)
 {
+    TRI_FUNCTION("transpose", x);
     if (tri_failed() || !tri_check_alive(x, "transpose")) return NULL;
     const int a = tri_axis(axis_a, x->rank, "transpose");
     const int b = tri_axis(axis_b, x->rank, "transpose");

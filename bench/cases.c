@@ -91,7 +91,7 @@ static tr_model *make_model(const bench_model *b)
     tr_settings *settings = tr_settings_new(type->options);
     for (int i = 0; b->settings[i] != NULL; i += 2)
         tr_settings_set(settings, b->settings[i], b->settings[i + 1]);
-    return tr_model_new(type, settings, TR_SHAPE(SIDE, SIDE, 1), 10, 7);
+    return tr_model_new(type, settings, TR_SHAPE(SIDE, SIDE, 1), 0, 7);
 }
 
 static tr_tensor *factor(int64_t rows, int64_t cols, bool turned, tr_rng *rng)

@@ -74,12 +74,13 @@ static tr_tensor *frozen_loss(void *context, tr_tensor *const *inputs)
 static tr_settings *small_settings(const tr_model_type *type)
 {
     static const char *const small[][2] = {
-        { "latent", "2" }, { "hidden", "5,4" }, { "filters", "2,3" }, { NULL, NULL }
+        { "latent", "2" }, { "hidden", "5,4" }, { "channels", "2,3" }, { NULL, NULL }
     };
     tr_settings *s = tr_settings_new(type->options);
     for (int i = 0; small[i][0] != NULL; i++)
         for (const tr_option *o = type->options; o->name != NULL; o++)
-            if (strcmp(o->name, small[i][0]) == 0) tr_settings_set(s, o->name, small[i][1]);
+            if (strcmp(o->name, small[i][0]) == 0 && o->standard[0] != '\0')
+                tr_settings_set(s, o->name, small[i][1]);
     return s;
 }
 

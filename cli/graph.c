@@ -88,7 +88,7 @@ int run_graph(const args *a)
     const char         *path = text_of(a, "out", standard);
     tr_rng              rng = tr_rng_seed(0);
     tr_tensor          *x = tr_zeros(TR_F32, TR_SHAPE(1, input.dim[0], input.dim[1], input.dim[2]));
-    const tr_terms      terms = tr_model_loss(model, x, NULL, &rng);
+    const tr_terms      terms = tr_model_loss(model, x, tr_zeros(TR_I64, TR_SHAPE(1)), &rng);
     const tr_named_list parameters = tr_module_parameters(model->net);
     if (terms.loss == NULL) return end_run();
     picture p = { .images = x, .parameters = &parameters };

@@ -106,8 +106,8 @@ int run_ops(const args *a)
         if (has(a, "json"))
             write_op_json(op);
         else if (!has(a, "quiet"))
-            printf("%s%-20s%s %s;  %s\n", bold(), op->name, plain(), op->formula,
-                   op->gradient != NULL ? op->gradient : "no gradient");
+            printf("%s%-20s%s %s;  %s  (%s:%d)\n", bold(), op->name, plain(), op->formula,
+                   op->gradient != NULL ? op->gradient : "no gradient", op->file, op->line);
     }
     return end_run();
 }

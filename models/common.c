@@ -70,9 +70,12 @@ tr_tensor *tri_reconstruction_loss(tri_distance kind, tr_activation output, tr_t
                                    tr_tensor *target, tr_loss_unit unit)
 {
     const tr_reduction reduction = unit == TR_PER_PIXEL ? TR_MEAN : TR_SUM;
-    tr_tensor         *distance = kind == TRI_BCE ? tr_bce_with_logits(raw, target, reduction)
-                                                  : tr_mse(tr_activate(raw, output), target, reduction);
     const int64_t      n = tr_dim(target, 0);
+    tr_tensor         *distance;
+    if (kind == TRI_BCE)
+        distance = tr_bce_with_logits(raw, target, reduction);
+    else
+        distance = tr_mse(tr_activate(raw, output), target, reduction);
     return unit == TR_PER_PIXEL || n == 0 ? distance : tr_scale(distance, 1 / (double)n);
 }
 

@@ -3,8 +3,9 @@
  *     encoder  conv 3x3 x32, max-pool 2, conv x64, max-pool 2, conv x128      28x28x1 -> 7x7x128
  *     decoder  conv x64, upsample 2, conv x32, upsample 2, conv x1, sigmoid   7x7x128 -> 28x28x1
  *
- * 'same' padding and ReLU throughout, binary cross-entropy, as in the source material. The code is
- * larger than the picture: it is the structure that limits it, not the size. */
+ * 'same' padding and ReLU throughout, binary cross-entropy, as in the source material; weights
+ * start with He et al.'s spread. The code is larger than the picture: it is the structure that
+ * limits it, not the size. */
 #include "models/zoo.h"
 
 static const tr_option options[] = {
@@ -14,9 +15,13 @@ static const tr_option options[] = {
     { 0 },
 };
 
+/* He et al.'s spread keeps the signal's size through layers of ReLU. */
+static const tr_layer_options layer = { .init = TR_INIT_HE_UNIFORM,
+                                        .conv = { .padding = TR_PAD_SAME } };
+
 static tr_module *conv(int64_t in, int64_t out, tr_activation act)
 {
-    return tr_nn_conv2d(in, out, 3, act, NULL);
+    return tr_nn_conv2d(in, out, 3, act, &layer);
 }
 
 static tr_status build(tr_model *m)
@@ -33,8 +38,9 @@ static tr_status build(tr_model *m)
     for (int i = count - 1; i >= 0; i--) {
         const int64_t       out = i > 0 ? channels[i - 1] : m->input.dim[2];
         const tr_activation act = i > 0 ? TR_RELU : TR_IDENTITY;
-        tr_nn_append(decoder, i == count - 1 ? conv(channels[i], out, act)
-                                             : tr_nn_upsample_conv2d(channels[i], out, 3, 2, act, NULL));
+        tr_nn_append(decoder, i == count - 1
+                                  ? conv(channels[i], out, act)
+                                  : tr_nn_upsample_conv2d(channels[i], out, 3, 2, act, &layer));
     }
     return tri_plain_build(m, encoder, decoder, TR_SIGMOID);
 }

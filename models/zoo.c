@@ -5,10 +5,14 @@
 #include <string.h>
 
 static const tr_model_type *const types[] = {
-    &tri_model_undercomplete,  &tri_model_overcomplete, &tri_model_deep,        &tri_model_sparse,
-    &tri_model_denoising,      &tri_model_contractive,  &tri_model_contrastive, &tri_model_conv,
-    &tri_model_conv_transpose, &tri_model_stochastic,   &tri_model_vae,         &tri_model_conv_vae,
-    &tri_model_cvae,           &tri_model_iwae,
+    &tri_model_undercomplete, &tri_model_overcomplete,
+    &tri_model_deep,          &tri_model_stacked,
+    &tri_model_sparse,        &tri_model_denoising,
+    &tri_model_contractive,   &tri_model_contrastive,
+    &tri_model_conv,          &tri_model_conv_transpose,
+    &tri_model_stochastic,    &tri_model_vae,
+    &tri_model_conv_vae,      &tri_model_cvae,
+    &tri_model_iwae,          &tri_model_pca,
 };
 
 const tr_model_type *const *tr_model_types(int *count)

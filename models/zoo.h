@@ -8,7 +8,7 @@
 extern const tr_model_type tri_model_undercomplete, tri_model_deep, tri_model_denoising,
     tri_model_conv, tri_model_vae, tri_model_overcomplete, tri_model_sparse, tri_model_contractive,
     tri_model_contrastive, tri_model_conv_transpose, tri_model_stochastic, tri_model_conv_vae,
-    tri_model_cvae, tri_model_iwae;
+    tri_model_cvae, tri_model_iwae, tri_model_pca, tri_model_stacked;
 
 /* Linear layers from `in` through `hidden` to `out`: act after each hidden one, last after the
  * last. */

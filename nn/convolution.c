@@ -1,8 +1,9 @@
 /* convolution.c: layers that look at neighbourhoods of pictures [N, H, W, C]: convolution, its
- * transpose, convolution of an enlarged picture, pooling, upsampling. Without options a convolution keeps the picture's size ('same').   */
+ * transpose, convolution of an enlarged picture, pooling, upsampling. Without options a convolution
+ * keeps the picture's size. */
 #include "nn/module.h"
 
-/* --- Convolution and its transpose ----------------------------------------------------------------------- */
+/* --- Convolution and its transpose ------------------------------------------------------------ */
 
 typedef struct convolution {
     tr_tensor      *weight; /* [k, k, in / groups, out]; transposed [k, k, out / groups, in] */
@@ -34,12 +35,12 @@ static void convolution_describe(const tr_module *m, char *text, size_t size)
 {
     const convolution *c = m->self;
     const int64_t      stride = c->options.stride[0] > 0 ? c->options.stride[0] : 1;
-    snprintf(text, size, "%lldx%lld, %lld -> %lld, stride %lld, %s", (long long)tr_dim(c->weight, 0),
-             (long long)tr_dim(c->weight, 1), (long long)c->in, (long long)c->out, (long long)stride,
-             tr_activation_name(c->options.act));
+    snprintf(text, size, "%lldx%lld, %lld -> %lld, stride %lld, %s",
+             (long long)tr_dim(c->weight, 0), (long long)tr_dim(c->weight, 1), (long long)c->in,
+             (long long)c->out, (long long)stride, tr_activation_name(c->options.act));
 }
 
-/* Each pixel of the smaller side (the result; of the transpose, the input) meets the whole kernel. */
+/* Each pixel of the smaller side (the result; of the transpose, the input) meets every weight. */
 static int64_t convolution_multiply_adds(const tr_module *m)
 {
     const convolution *c = m->self;
@@ -74,8 +75,8 @@ static const tr_module_type upsample_conv2d_type = { .name = "upsample_conv2d",
                                                      .describe = upsample_conv2d_describe,
                                                      .multiply_adds = convolution_multiply_adds };
 
-static tr_module *convolution_new(const tr_module_type *type, int64_t in, int64_t out, int64_t kernel,
-                                  tr_activation act, const tr_layer_options *o)
+static tr_module *convolution_new(const tr_module_type *type, int64_t in, int64_t out,
+                                  int64_t kernel, tr_activation act, const tr_layer_options *o)
 {
     static const tr_layer_options same = { .conv = { .padding = TR_PAD_SAME } };
     if (tri_failed()) return NULL;
@@ -83,8 +84,8 @@ static tr_module *convolution_new(const tr_module_type *type, int64_t in, int64_
     const int64_t groups = o->conv.groups > 0 ? o->conv.groups : 1;
     if (in < 1 || out < 1 || kernel < 1 || in % groups != 0 || out % groups != 0) {
         tr_fail(TR_ERR_VALUE,
-                "%s: channels and kernel must be at least 1, channels divisible by groups: in is %lld, out "
-                "is %lld, kernel is %lld, groups is %lld",
+                "%s: channels and kernel must be at least 1, channels divisible by groups: in is "
+                "%lld, out is %lld, kernel is %lld, groups is %lld",
                 type->name, (long long)in, (long long)out, (long long)kernel, (long long)groups);
         return NULL;
     }
@@ -135,7 +136,7 @@ const tr_conv_options *tri_convolution_options(const tr_module *m)
     return is ? &((const convolution *)m->self)->options : NULL;
 }
 
-/* --- Pooling and upsampling -------------------------------------------------------------------------------- */
+/* --- Pooling and upsampling ------------------------------------------------------------------- */
 
 typedef struct window {
     int64_t size;
@@ -185,7 +186,8 @@ static tr_module *window_new(const tr_module_type *type, int64_t size)
 {
     if (tri_failed()) return NULL;
     if (size < 1 || size > 1 << 20) {
-        tr_fail(TR_ERR_VALUE, "%s: size %lld is not in 1 .. %d", type->name, (long long)size, 1 << 20);
+        tr_fail(TR_ERR_VALUE, "%s: size %lld is not in 1 .. %d", type->name, (long long)size,
+                1 << 20);
         return NULL;
     }
     tr_module *m = tr_module_new(type, sizeof(window));

@@ -42,12 +42,14 @@ static tr_tensor *open_uniform(tr_tensor *u)
 
 tr_tensor *tr_normal_log_density(tr_tensor *x, tr_tensor *mu, tr_tensor *logvar)
 {
+    TRI_FUNCTION("normal_log_density", x, mu, logvar);
     tr_tensor *squared = tr_mul(tr_square(tr_sub(x, mu)), tr_exp(tr_neg(logvar)));
     return tr_affine(tr_add(squared, logvar), -0.5, -0.5 * log_2_pi);
 }
 
 tr_tensor *tr_normal_sample(tr_tensor *mu, tr_tensor *logvar, tr_rng *rng)
 {
+    TRI_FUNCTION("normal_sample", mu, logvar);
     tr_tensor *noise = noise_like(mu, logvar, true, rng, "normal_sample");
     return tr_add(mu, tr_mul(tr_exp(tr_scale(logvar, 0.5)), noise));
 }
@@ -55,6 +57,7 @@ tr_tensor *tr_normal_sample(tr_tensor *mu, tr_tensor *logvar, tr_rng *rng)
 /* (e^(lp - lq) + (mp - mq)^2 e^-lq - (lp - lq) - 1) / 2 */
 tr_tensor *tr_normal_kl(tr_tensor *mu_p, tr_tensor *logvar_p, tr_tensor *mu_q, tr_tensor *logvar_q)
 {
+    TRI_FUNCTION("normal_kl", mu_p, logvar_p, mu_q, logvar_q);
     tr_tensor *ratio = tr_sub(logvar_p, logvar_q);
     tr_tensor *shift = tr_mul(tr_square(tr_sub(mu_p, mu_q)), tr_exp(tr_neg(logvar_q)));
     return tr_affine(tr_add(tr_sub(tr_exp(ratio), ratio), shift), 0.5, -0.5);
@@ -62,6 +65,7 @@ tr_tensor *tr_normal_kl(tr_tensor *mu_p, tr_tensor *logvar_p, tr_tensor *mu_q, t
 
 tr_tensor *tr_kl_standard_normal(tr_tensor *mu, tr_tensor *logvar)
 {
+    TRI_FUNCTION("kl_standard_normal", mu, logvar);
     tr_tensor *terms = tr_add(tr_square(mu), tr_sub(tr_exp(logvar), logvar));
     return tr_sum(tr_affine(terms, 0.5, -0.5), TR_AXES(-1), false);
 }
@@ -70,11 +74,13 @@ tr_tensor *tr_kl_standard_normal(tr_tensor *mu, tr_tensor *logvar)
 
 tr_tensor *tr_bernoulli_log_density(tr_tensor *x, tr_tensor *logits)
 {
+    TRI_FUNCTION("bernoulli_log_density", x, logits);
     return tr_neg(tr_logistic_loss(logits, x));
 }
 
 tr_tensor *tr_bernoulli_sample(const tr_tensor *logits, tr_rng *rng)
 {
+    TRI_FUNCTION("bernoulli_sample", logits);
     if (!usable(logits, "bernoulli_sample")) return NULL;
     tr_tensor *u = tr_uniform_like(logits, rng);
     return tr_cast(tr_less(u, tr_sigmoid(tr_detach((tr_tensor *)(uintptr_t)logits))),
@@ -84,6 +90,7 @@ tr_tensor *tr_bernoulli_sample(const tr_tensor *logits, tr_rng *rng)
 /* p (a - b) + softplus(b) - softplus(a), p = sigmoid(a) */
 tr_tensor *tr_bernoulli_kl(tr_tensor *logits_p, tr_tensor *logits_q)
 {
+    TRI_FUNCTION("bernoulli_kl", logits_p, logits_q);
     tr_tensor *cross = tr_logistic_loss(logits_q, tr_sigmoid(logits_p));
     return tr_sub(cross, tr_logistic_loss(logits_p, tr_sigmoid(logits_p)));
 }
@@ -92,6 +99,7 @@ tr_tensor *tr_bernoulli_kl(tr_tensor *logits_p, tr_tensor *logits_q)
 
 tr_tensor *tr_categorical_log_density(tr_tensor *index, tr_tensor *logits)
 {
+    TRI_FUNCTION("categorical_log_density", index, logits);
     tr_tensor *picked = tr_gather(tr_log_softmax(logits, -1), -1, tr_unsqueeze(index, -1));
     return tr_squeeze(picked, TR_AXES(-1));
 }
@@ -105,18 +113,21 @@ static tr_tensor *perturbed(tr_tensor *logits, tr_rng *rng)
 
 tr_tensor *tr_categorical_sample(tr_tensor *logits, tr_rng *rng)
 {
+    TRI_FUNCTION("categorical_sample", logits);
     if (!usable(logits, "categorical_sample")) return NULL;
     return tr_argmax(perturbed(tr_detach(logits), rng), -1, false);
 }
 
 tr_tensor *tr_categorical_kl(tr_tensor *logits_p, tr_tensor *logits_q)
 {
+    TRI_FUNCTION("categorical_kl", logits_p, logits_q);
     tr_tensor *log_p = tr_log_softmax(logits_p, -1), *log_q = tr_log_softmax(logits_q, -1);
     return tr_sum(tr_mul(tr_exp(log_p), tr_sub(log_p, log_q)), TR_AXES(-1), false);
 }
 
 tr_tensor *tr_straight_through(tr_tensor *hard, tr_tensor *soft)
 {
+    TRI_FUNCTION("straight_through", hard, soft);
     if (!usable(hard, "straight_through") || !usable(soft, "straight_through")) return NULL;
     /* soft - soft is exactly 0, so the value is exactly that of `hard`. */
     return tr_add(tr_detach(hard), tr_sub(soft, tr_detach(soft)));
@@ -124,6 +135,7 @@ tr_tensor *tr_straight_through(tr_tensor *hard, tr_tensor *soft)
 
 tr_tensor *tr_gumbel_softmax(tr_tensor *logits, double temperature, bool hard, tr_rng *rng)
 {
+    TRI_FUNCTION("gumbel_softmax", logits);
     if (!usable(logits, "gumbel_softmax")) return NULL;
     if (!(temperature > 0)) {
         tr_fail(TR_ERR_VALUE, "gumbel_softmax: temperature is %g, above 0 is needed", temperature);
@@ -139,6 +151,7 @@ tr_tensor *tr_gumbel_softmax(tr_tensor *logits, double temperature, bool hard, t
 
 tr_tensor *tr_laplace_log_density(tr_tensor *x, tr_tensor *mu, tr_tensor *log_scale)
 {
+    TRI_FUNCTION("laplace_log_density", x, mu, log_scale);
     tr_tensor *distance = tr_mul(tr_abs(tr_sub(x, mu)), tr_exp(tr_neg(log_scale)));
     return tr_affine(tr_add(distance, log_scale), -1, -log_2);
 }
@@ -146,6 +159,7 @@ tr_tensor *tr_laplace_log_density(tr_tensor *x, tr_tensor *mu, tr_tensor *log_sc
 /* The quantile function at u: with v = 2 u - 1, -sign(v) ln(1 - |v|). */
 tr_tensor *tr_laplace_sample(tr_tensor *mu, tr_tensor *log_scale, tr_rng *rng)
 {
+    TRI_FUNCTION("laplace_sample", mu, log_scale);
     tr_tensor *u = open_uniform(noise_like(mu, log_scale, false, rng, "laplace_sample"));
     if (u == NULL) return NULL;
     tr_tensor *upper = tr_less(tr_scalar(u->dtype, 0.5), u);
@@ -158,6 +172,7 @@ tr_tensor *tr_laplace_sample(tr_tensor *mu, tr_tensor *log_scale, tr_rng *rng)
 tr_tensor *tr_laplace_kl(tr_tensor *mu_p, tr_tensor *log_scale_p, tr_tensor *mu_q,
                          tr_tensor *log_scale_q)
 {
+    TRI_FUNCTION("laplace_kl", mu_p, log_scale_p, mu_q, log_scale_q);
     tr_tensor *log_ratio = tr_sub(log_scale_p, log_scale_q);
     tr_tensor *d = tr_abs(tr_sub(mu_p, mu_q));
     tr_tensor *near = tr_exp(tr_sub(log_ratio, tr_mul(d, tr_exp(tr_neg(log_scale_p)))));
@@ -170,12 +185,14 @@ tr_tensor *tr_laplace_kl(tr_tensor *mu_p, tr_tensor *log_scale_p, tr_tensor *mu_
 /* With z = (x - mu) / s: -softplus(z) - softplus(-z) - ln s. */
 tr_tensor *tr_logistic_log_density(tr_tensor *x, tr_tensor *mu, tr_tensor *log_scale)
 {
+    TRI_FUNCTION("logistic_log_density", x, mu, log_scale);
     tr_tensor *z = tr_mul(tr_sub(x, mu), tr_exp(tr_neg(log_scale)));
     return tr_neg(tr_add(softplus_both(z), log_scale));
 }
 
 tr_tensor *tr_logistic_sample(tr_tensor *mu, tr_tensor *log_scale, tr_rng *rng)
 {
+    TRI_FUNCTION("logistic_sample", mu, log_scale);
     tr_tensor *u = open_uniform(noise_like(mu, log_scale, false, rng, "logistic_sample"));
     tr_tensor *z = tr_sub(tr_log(u), tr_log(tr_affine(u, -1, 1)));
     return tr_add(mu, tr_mul(tr_exp(log_scale), z));
@@ -203,6 +220,7 @@ static tr_tensor *logistic_points(tr_dtype dtype, tr_tensor **weights)
 tr_tensor *tr_logistic_kl(tr_tensor *mu_p, tr_tensor *log_scale_p, tr_tensor *mu_q,
                           tr_tensor *log_scale_q)
 {
+    TRI_FUNCTION("logistic_kl", mu_p, log_scale_p, mu_q, log_scale_q);
     if (!usable(mu_p, "logistic_kl")) return NULL;
     tr_tensor *weights, *t = logistic_points(mu_p->dtype, &weights);
     tr_tensor *shift = tr_mul(tr_sub(mu_p, mu_q), tr_exp(tr_neg(log_scale_q)));

@@ -1,5 +1,5 @@
-/* initializer.c: how parameters start. Fans are read off the shape: a kernel [KH, KW, in, out] connects
- * KH KW in inputs to each output, as in Keras.                                                          */
+/* initializer.c: how parameters start. Fans are read off the shape: a kernel [KH, KW, in, out]
+ * connects KH KW in inputs to each output, as in Keras. */
 #include "nn/module.h"
 
 #include <math.h>
@@ -23,8 +23,8 @@ static tr_status assign_normal(tr_tensor *p, double deviation, tr_rng *rng)
     return tr_assign(p, tr_scale(tr_normal(p->dtype, tr_shape_of(p), rng), deviation));
 }
 
-/* Makes the rows of a [rows, columns], rows <= columns, orthonormal: Gram-Schmidt, applied twice, which
- * is enough for full accuracy (Giraud et al. 2005). */
+/* Makes the rows of a [rows, columns], rows <= columns, orthonormal: Gram-Schmidt, applied twice,
+ * which is enough for full accuracy (Giraud et al. 2005). */
 static void orthonormalise(double *a, int64_t rows, int64_t columns)
 {
     for (int64_t i = 0; i < rows; i++) {
@@ -47,7 +47,7 @@ static tr_status assign_orthogonal(tr_tensor *p, tr_rng *rng)
     const int64_t columns = p->rank >= 1 && tr_dim(p, -1) > 0 ? tr_dim(p, -1) : 1;
     const int64_t rows = tr_numel(p) / columns;
     const bool    wide = rows <= columns;
-    tr_tensor    *a = tr_normal(TR_F64, wide ? TR_SHAPE(rows, columns) : TR_SHAPE(columns, rows), rng);
+    tr_tensor *a = tr_normal(TR_F64, wide ? TR_SHAPE(rows, columns) : TR_SHAPE(columns, rows), rng);
     if (a == NULL) return tr_status_get();
     orthonormalise(a->data, a->shape[0], a->shape[1]);
     return tr_assign(p, tr_reshape(wide ? a : tr_transpose(a, 0, 1), tr_shape_of(p)));

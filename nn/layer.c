@@ -1,11 +1,11 @@
 /* layer.c: the layers without windows: sequential, linear, activation, shape, dropout. A layer is a
- * tr_module_type (what it does) and a constructor (its parameters). See convolution.c for pictures and
- * normalisation.c for batch and layer norm.                                                          */
+ * tr_module_type (what it does) and a constructor (its parameters). See convolution.c for pictures
+ * and normalisation.c for batch and layer norm. */
 #include "nn/module.h"
 
 #include <stdarg.h>
 
-/* --- Sequential ----------------------------------------------------------------------------------------- */
+/* --- Sequential ------------------------------------------------------------------------------- */
 
 static tr_tensor *sequential_forward(tr_module *m, tr_tensor *x)
 {
@@ -13,7 +13,8 @@ static tr_tensor *sequential_forward(tr_module *m, tr_tensor *x)
     return x;
 }
 
-static const tr_module_type sequential_type = { .name = "sequential", .forward = sequential_forward };
+static const tr_module_type sequential_type = { .name = "sequential",
+                                                .forward = sequential_forward };
 
 tr_status tr_nn_append(tr_module *sequential, tr_module *part)
 {
@@ -38,12 +39,13 @@ tr_module *tr_nn_sequential(tr_module *first, ...)
     tr_module *m = tr_module_new(&sequential_type, 0);
     va_list    parts;
     va_start(parts, first);
-    for (tr_module *part = first; part != NULL; part = va_arg(parts, tr_module *)) tr_nn_append(m, part);
+    for (tr_module *part = first; part != NULL; part = va_arg(parts, tr_module *))
+        tr_nn_append(m, part);
     va_end(parts);
     return tri_failed() ? NULL : m;
 }
 
-/* --- Linear --------------------------------------------------------------------------------------------- */
+/* --- Linear ----------------------------------------------------------------------------------- */
 
 typedef struct linear {
     tr_tensor     *weight, *bias; /* [in, out], [out] or NULL */
@@ -89,8 +91,8 @@ tr_module *tr_nn_linear_with(int64_t in, int64_t out, tr_activation act, const t
 {
     if (tri_failed()) return NULL;
     if (in < 1 || out < 1) {
-        tr_fail(TR_ERR_VALUE, "linear: sizes must be at least 1: in is %lld, out is %lld", (long long)in,
-                (long long)out);
+        tr_fail(TR_ERR_VALUE, "linear: sizes must be at least 1: in is %lld, out is %lld",
+                (long long)in, (long long)out);
         return NULL;
     }
     tr_module *m = tr_module_new(&linear_type, sizeof(linear));
@@ -106,6 +108,61 @@ tr_module *tr_nn_linear_with(int64_t in, int64_t out, tr_activation act, const t
 tr_module *tr_nn_linear(int64_t in, int64_t out, tr_activation act)
 {
     return tr_nn_linear_with(in, out, act, NULL);
+}
+
+/* --- Linear with another layer's weight ------------------------------------------------------------ */
+
+typedef struct transposed {
+    tr_module    *owner; /* of the weight */
+    tr_activation act;
+} transposed;
+
+static tr_tensor *transposed_forward(tr_module *m, tr_tensor *x)
+{
+    const transposed *t = m->self;
+    tr_tensor        *weight = t->owner->parameters.items[0].tensor;
+    return tr_affine_map(x, tr_transpose(weight, 0, 1), m->parameters.items[0].tensor, t->act);
+}
+
+static void transposed_init(tr_module *m, tr_rng *rng)
+{
+    (void)rng;
+    tr_fill(m->parameters.items[0].tensor, 0);
+}
+
+static void transposed_describe(const tr_module *m, char *text, size_t size)
+{
+    const transposed *t = m->self;
+    const tr_tensor  *weight = t->owner->parameters.items[0].tensor;
+    snprintf(text, size, "%lld -> %lld, %s, tied", (long long)tr_dim(weight, 1),
+             (long long)tr_dim(weight, 0), tr_activation_name(t->act));
+}
+
+static int64_t transposed_multiply_adds(const tr_module *m)
+{
+    const transposed *t = m->self;
+    return tri_shape_numel(m->in_shape) * tr_dim(t->owner->parameters.items[0].tensor, 0);
+}
+
+static const tr_module_type transposed_type = { .name = "linear",
+                                                .forward = transposed_forward,
+                                                .init = transposed_init,
+                                                .describe = transposed_describe,
+                                                .multiply_adds = transposed_multiply_adds };
+
+tr_module *tr_nn_linear_transposed(tr_module *linear_layer, tr_activation act)
+{
+    if (tri_failed()) return NULL;
+    if (linear_layer == NULL || linear_layer->type != &linear_type) {
+        tr_fail(TR_ERR_VALUE, "linear_transposed: %s is no linear layer",
+                linear_layer == NULL ? "NULL" : linear_layer->type->name);
+        return NULL;
+    }
+    tr_module *m = tr_module_new(&transposed_type, sizeof(transposed));
+    if (m == NULL) return NULL;
+    *(transposed *)m->self = (transposed){ linear_layer, act };
+    const int64_t out = tr_dim(linear_layer->parameters.items[0].tensor, 0);
+    return tr_module_add_parameter(m, "bias", TR_SHAPE(out)) != NULL ? m : NULL;
 }
 
 /* --- Activation, flatten, reshape ------------------------------------------------------------------------- */
@@ -176,8 +233,8 @@ tr_module *tr_nn_reshape(tr_shape shape)
 {
     if (tri_failed()) return NULL;
     if (shape.rank >= TR_MAX_RANK) {
-        tr_fail(TR_ERR_SHAPE, "reshape: rank %d leaves no room for the batch axis; at most %d fit", shape.rank,
-                TR_MAX_RANK - 1);
+        tr_fail(TR_ERR_SHAPE, "reshape: rank %d leaves no room for the batch axis; at most %d fit",
+                shape.rank, TR_MAX_RANK - 1);
         return NULL;
     }
     tr_module *m = tr_module_new(&reshape_type, sizeof(reshape));
@@ -185,11 +242,11 @@ tr_module *tr_nn_reshape(tr_shape shape)
     return m;
 }
 
-/* --- Dropout -------------------------------------------------------------------------------------------- */
+/* --- Dropout ---------------------------------------------------------------------------------- */
 
 typedef struct dropout {
     double     rate;
-    tr_tensor *state; /* i64 [3]: seed, stream and block of its generator, so that checkpoints hold it */
+    tr_tensor *state; /* i64 [3]: seed, stream, block of its generator; checkpoints hold it */
 } dropout;
 
 static tr_tensor *dropout_forward(tr_module *m, tr_tensor *x)

@@ -33,17 +33,20 @@ static tr_tensor *constant(const tr_tensor *like, double value)
 
 tr_tensor *tr_mse(tr_tensor *x, tr_tensor *t, tr_reduction r)
 {
+    TRI_FUNCTION("mse", x, t);
     return tr_reduce_loss(tr_square(tr_sub(x, t)), r);
 }
 
 tr_tensor *tr_l1(tr_tensor *x, tr_tensor *t, tr_reduction r)
 {
+    TRI_FUNCTION("l1", x, t);
     return tr_reduce_loss(tr_abs(tr_sub(x, t)), r);
 }
 
 /* With c = min(d, delta): c (d - c / 2) is d^2 / 2 below delta and delta (d - delta / 2) above. */
 tr_tensor *tr_huber(tr_tensor *x, tr_tensor *t, double delta, tr_reduction r)
 {
+    TRI_FUNCTION("huber", x, t);
     if (!tri_failed() && !(delta > 0))
         tr_fail(TR_ERR_VALUE, "huber: delta is %g, above 0 is needed", delta);
     tr_tensor *d = tr_abs(tr_sub(x, t));
@@ -54,6 +57,7 @@ tr_tensor *tr_huber(tr_tensor *x, tr_tensor *t, double delta, tr_reduction r)
 
 tr_tensor *tr_smooth_l1(tr_tensor *x, tr_tensor *t, double beta, tr_reduction r)
 {
+    TRI_FUNCTION("smooth_l1", x, t);
     if (!tri_failed() && !(beta >= 0))
         tr_fail(TR_ERR_VALUE, "smooth_l1: beta is %g, 0 or more is needed", beta);
     return beta > 0 ? tr_scale(tr_huber(x, t, beta, r), 1 / beta) : tr_l1(x, t, r);
@@ -61,6 +65,7 @@ tr_tensor *tr_smooth_l1(tr_tensor *x, tr_tensor *t, double beta, tr_reduction r)
 
 tr_tensor *tr_hinge(tr_tensor *x, tr_tensor *t, tr_reduction r)
 {
+    TRI_FUNCTION("hinge", x, t);
     return tr_reduce_loss(tr_relu(tr_affine(tr_mul(x, t), -1, 1)), r);
 }
 
@@ -68,11 +73,13 @@ tr_tensor *tr_hinge(tr_tensor *x, tr_tensor *t, tr_reduction r)
 
 tr_tensor *tr_bce(tr_tensor *p, tr_tensor *t, tr_reduction r)
 {
+    TRI_FUNCTION("bce", p, t);
     return tr_reduce_loss(tr_binary_loss(p, t), r);
 }
 
 tr_tensor *tr_bce_with_logits(tr_tensor *x, tr_tensor *t, tr_reduction r)
 {
+    TRI_FUNCTION("bce_with_logits", x, t);
     return tr_reduce_loss(tr_logistic_loss(x, t), r);
 }
 
@@ -81,6 +88,7 @@ tr_tensor *tr_bce_with_logits(tr_tensor *x, tr_tensor *t, tr_reduction r)
 tr_tensor *tr_bce_with_logits_weighted(tr_tensor *x, tr_tensor *t, tr_tensor *positive,
                                        tr_reduction r)
 {
+    TRI_FUNCTION("bce_with_logits_weighted", x, t, positive);
     tr_tensor *factor = tr_add_scalar(tr_mul(tr_add_scalar(positive, -1), t), 1);
     tr_tensor *no = tr_mul(tr_affine(t, -1, 1), x);
     return tr_reduce_loss(tr_add(no, tr_mul(factor, tr_softplus(tr_neg(x)))), r);
@@ -89,6 +97,7 @@ tr_tensor *tr_bce_with_logits_weighted(tr_tensor *x, tr_tensor *t, tr_tensor *po
 /* Where t is 0, value and derivatives are 0, as in PyTorch. */
 tr_tensor *tr_kl_div(tr_tensor *log_q, tr_tensor *t, tr_reduction r)
 {
+    TRI_FUNCTION("kl_div", log_q, t);
     if (!usable(log_q, t, "kl_div")) return NULL;
     tr_tensor *zero = tr_equal(t, constant(t, 0));
     tr_tensor *log_t = tr_log(tr_masked_fill(t, zero, 1));
@@ -105,6 +114,7 @@ static tr_tensor *at_least(tr_tensor *v, double epsilon)
 tr_tensor *tr_gaussian_nll(tr_tensor *x, tr_tensor *t, tr_tensor *variance,
                            const tr_nll_options *options, tr_reduction r)
 {
+    TRI_FUNCTION("gaussian_nll", x, t, variance);
     const tr_nll_options o = options != NULL ? *options : (tr_nll_options){ 0 };
     if (!usable(x, variance, "gaussian_nll")) return NULL;
     tr_tensor   *v = at_least(variance, o.epsilon > 0 ? o.epsilon : 1e-6);
@@ -126,6 +136,7 @@ static tr_tensor *stirling(tr_tensor *t)
 
 tr_tensor *tr_poisson_nll(tr_tensor *x, tr_tensor *t, const tr_nll_options *options, tr_reduction r)
 {
+    TRI_FUNCTION("poisson_nll", x, t);
     const tr_nll_options o = options != NULL ? *options : (tr_nll_options){ 0 };
     if (!usable(x, t, "poisson_nll")) return NULL;
     tr_tensor *loss;
@@ -199,6 +210,7 @@ static tr_tensor *picked_loss(tr_tensor *log_p, const class_terms *terms)
 
 tr_tensor *tr_nll(tr_tensor *log_p, tr_tensor *t, const tr_class_options *options, tr_reduction r)
 {
+    TRI_FUNCTION("nll", log_p, t);
     const tr_class_options o = options != NULL ? *options : (tr_class_options){ 0 };
     if (!check_classes(log_p, t, &o, "nll")) return NULL;
     const class_terms terms = prepare_classes(log_p, t, &o);
@@ -208,6 +220,7 @@ tr_tensor *tr_nll(tr_tensor *log_p, tr_tensor *t, const tr_class_options *option
 tr_tensor *tr_cross_entropy(tr_tensor *logits, tr_tensor *t, const tr_class_options *options,
                             tr_reduction r)
 {
+    TRI_FUNCTION("cross_entropy", logits, t);
     const tr_class_options o = options != NULL ? *options : (tr_class_options){ 0 };
     if (!check_classes(logits, t, &o, "cross_entropy")) return NULL;
     const class_terms terms = prepare_classes(logits, t, &o);
@@ -233,6 +246,7 @@ static tr_tensor *bounded_norm(tr_tensor *x, int axis)
 
 tr_tensor *tr_cosine_similarity(tr_tensor *a, tr_tensor *b, int axis)
 {
+    TRI_FUNCTION("cosine_similarity", a, b);
     return tr_sum(tr_mul(tr_div(a, bounded_norm(a, axis)), tr_div(b, bounded_norm(b, axis))),
                   TR_AXES(axis), false);
 }
@@ -245,12 +259,14 @@ static tr_tensor *distance(tr_tensor *a, tr_tensor *b)
 tr_tensor *tr_triplet(tr_tensor *anchor, tr_tensor *positive, tr_tensor *negative, double margin,
                       tr_reduction r)
 {
+    TRI_FUNCTION("triplet", anchor, positive, negative);
     tr_tensor *excess = tr_sub(distance(anchor, positive), distance(anchor, negative));
     return tr_reduce_loss(tr_clamp(tr_add_scalar(excess, margin), 0, (double)INFINITY), r);
 }
 
 tr_tensor *tr_info_nce(tr_tensor *query, tr_tensor *key, double temperature, tr_reduction r)
 {
+    TRI_FUNCTION("info_nce", query, key);
     if (!usable(query, key, "info_nce")) return NULL;
     char given[240], other[240];
     if (query->rank != 2 || !tr_same_shape(query, key) || !(temperature > 0)) {

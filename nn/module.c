@@ -1,13 +1,14 @@
-/* module.c: a tree of named parameters. Modules are plain structs in their scope's memory; the tree is
- * walked depth first, in the order in which parts were added, which is also the order of parameters.
+/* module.c: a tree of named parameters. Modules are plain structs in their scope's memory; the tree
+ * is walked depth first, in the order in which parts were added, which is also the order of
+ * parameters.
  *
- * Read next: layer.c (what modules do), initializer.c (how parameters start).                        */
+ * Read next: layer.c (what modules do), initializer.c (how parameters start). */
 #include "nn/module.h"
 
 #include <stdarg.h>
 #include <string.h>
 
-/* --- Building the tree -------------------------------------------------------------------------------- */
+/* --- Building the tree ------------------------------------------------------------------------ */
 
 tr_module *tr_module_new(const tr_module_type *type, size_t self_bytes)
 {
@@ -70,8 +71,9 @@ tr_status tr_module_tie(tr_module *m, const char *name, tr_tensor *parameter)
         if (strcmp(own->name, name) != 0) continue;
         if (!tr_same_shape(own->tensor, parameter)) {
             char a[240], b[240];
-            return tr_fail(TR_ERR_SHAPE, "module_tie: \"%s\" is %s, the other parameter is %s", name,
-                           tr_describe(own->tensor, a, sizeof a), tr_describe(parameter, b, sizeof b));
+            return tr_fail(TR_ERR_SHAPE, "module_tie: \"%s\" is %s, the other parameter is %s",
+                           name, tr_describe(own->tensor, a, sizeof a),
+                           tr_describe(parameter, b, sizeof b));
         }
         own->tensor = parameter;
         return TR_OK;
@@ -79,7 +81,7 @@ tr_status tr_module_tie(tr_module *m, const char *name, tr_tensor *parameter)
     return tr_fail(TR_ERR_VALUE, "module_tie: there is no parameter \"%s\"", name);
 }
 
-/* --- Walking the tree ---------------------------------------------------------------------------------- */
+/* --- Walking the tree ------------------------------------------------------------------------- */
 
 tr_module *tri_module_next(const tr_module *root, tr_module *m)
 {
@@ -174,7 +176,7 @@ int64_t tr_module_parameter_count(tr_module *m)
     return count;
 }
 
-/* Gives a leaf storage of another dtype: the handle, which modules and lists hold, stays the same. */
+/* Gives a leaf storage of another dtype; the handle, which modules and lists hold, stays. */
 static tr_status cast_in_place(tr_tensor *t, tr_dtype dtype)
 {
     if (t->dtype == dtype || (t->dtype != TR_F32 && t->dtype != TR_F64)) return TR_OK;
@@ -207,7 +209,7 @@ tr_status tr_module_cast(tr_module *root, tr_dtype dtype)
     return tr_status_get();
 }
 
-/* --- Applying ------------------------------------------------------------------------------------------ */
+/* --- Applying --------------------------------------------------------------------------------- */
 
 tr_tensor *tr_forward(tr_module *m, tr_tensor *x)
 {
@@ -227,7 +229,7 @@ tr_tensor *tr_forward(tr_module *m, tr_tensor *x)
     return y;
 }
 
-/* --- Saving and loading --------------------------------------------------------------------------------- */
+/* --- Saving and loading ----------------------------------------------------------------------- */
 
 tr_status tr_module_save(tr_module *m, const char *path, const char *const *metadata)
 {
@@ -239,7 +241,8 @@ tr_status tr_module_save(tr_module *m, const char *path, const char *const *meta
     return tr_status_get();
 }
 
-static tr_status check_state(const tr_named_list *own, const tr_named_list *given, const char *origin)
+static tr_status check_state(const tr_named_list *own, const tr_named_list *given,
+                             const char *origin)
 {
     for (int64_t i = 0; i < own->count; i++) {
         const tr_tensor *mine = own->items[i].tensor;
@@ -282,7 +285,7 @@ tr_status tr_module_load(tr_module *m, const char *path)
     return tr_status_get();
 }
 
-/* --- Summary -------------------------------------------------------------------------------------------- */
+/* --- Summary ---------------------------------------------------------------------------------- */
 
 static int64_t own_parameters(const tr_module *m)
 {
@@ -296,13 +299,16 @@ tr_summary_row *tr_module_summary(tr_module *root, int64_t *count)
     *count = 0;
     if (tri_failed() || root == NULL) return NULL;
     int64_t leaves = 0;
-    for (tr_module *m = root; m != NULL; m = tri_module_next(root, m)) leaves += m->first_child == NULL;
+    for (tr_module *m = root; m != NULL; m = tri_module_next(root, m))
+        leaves += m->first_child == NULL;
     tr_summary_row *rows = tr_scope_alloc((size_t)leaves * sizeof *rows);
     if (rows == NULL) return NULL;
     for (tr_module *m = root; m != NULL; m = tri_module_next(root, m)) {
         if (m->first_child != NULL) continue;
         tr_summary_row *row = &rows[(*count)++];
-        *row = (tr_summary_row){ .path = path_below(root, m), .kind = m->type->name, .out_shape = m->out_shape,
+        *row = (tr_summary_row){ .path = path_below(root, m),
+                                 .kind = m->type->name,
+                                 .out_shape = m->out_shape,
                                  .parameters = own_parameters(m) };
         if (m->type->describe != NULL) m->type->describe(m, row->settings, sizeof row->settings);
         if (m->type->multiply_adds != NULL) row->multiply_adds = m->type->multiply_adds(m);

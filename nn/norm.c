@@ -45,6 +45,7 @@ static tr_shape axis_range(int first, int last)
 
 tr_tensor *tr_layer_norm(tr_tensor *x, tr_tensor *scale, tr_tensor *shift, double epsilon)
 {
+    TRI_FUNCTION("layer_norm", x, scale, shift);
     const int axes = scale != NULL && scale->rank > 1 ? scale->rank : 1;
     if (!check(x, axes, NULL, NULL, "layer_norm")) return NULL;
     bool fits = true;
@@ -62,6 +63,7 @@ tr_tensor *tr_layer_norm(tr_tensor *x, tr_tensor *scale, tr_tensor *shift, doubl
 
 tr_tensor *tr_rms_norm(tr_tensor *x, tr_tensor *scale, double epsilon)
 {
+    TRI_FUNCTION("rms_norm", x, scale);
     if (!check(x, 1, scale, NULL, "rms_norm")) return NULL;
     tr_tensor *r = tr_rsqrt(tr_add_scalar(tr_mean(tr_square(x), TR_AXES(-1), true), epsilon));
     return scale_and_shift(tr_mul(x, r), scale, NULL);
@@ -70,6 +72,7 @@ tr_tensor *tr_rms_norm(tr_tensor *x, tr_tensor *scale, double epsilon)
 tr_tensor *tr_group_norm(tr_tensor *x, int64_t groups, tr_tensor *scale, tr_tensor *shift,
                          double epsilon)
 {
+    TRI_FUNCTION("group_norm", x, scale, shift);
     if (!check(x, 2, scale, shift, "group_norm")) return NULL;
     const int64_t channels = tr_dim(x, -1), images = tr_dim(x, 0);
     if (groups < 1 || channels % groups != 0) {
@@ -86,6 +89,7 @@ tr_tensor *tr_group_norm(tr_tensor *x, int64_t groups, tr_tensor *scale, tr_tens
 
 tr_tensor *tr_instance_norm(tr_tensor *x, tr_tensor *scale, tr_tensor *shift, double epsilon)
 {
+    TRI_FUNCTION("instance_norm", x, scale, shift);
     if (!check(x, 3, scale, shift, "instance_norm")) return NULL;
     tr_tensor *y = tr_standardize(x, axis_range(1, x->rank - 1), epsilon, NULL, NULL);
     return scale_and_shift(y, scale, shift);
@@ -120,6 +124,7 @@ static tr_tensor *standardize_batch(tr_tensor *x, const tr_batch_norm_state *s)
 
 tr_tensor *tr_batch_norm(tr_tensor *x, const tr_batch_norm_state *s, bool training)
 {
+    TRI_FUNCTION("batch_norm", x);
     if (!check(x, 2, s->scale, s->shift, "batch_norm") ||
         !check(x, 2, s->running_mean, s->running_var, "batch_norm"))
         return NULL;
@@ -147,12 +152,14 @@ static tr_tensor *drop(tr_tensor *x, tr_shape shape, double rate, tr_rng *rng, c
 
 tr_tensor *tr_dropout(tr_tensor *x, double rate, tr_rng *rng)
 {
+    TRI_FUNCTION("dropout", x);
     return check(x, 0, NULL, NULL, "dropout") ? drop(x, tr_shape_of(x), rate, rng, "dropout")
                                               : NULL;
 }
 
 tr_tensor *tr_channel_dropout(tr_tensor *x, double rate, tr_rng *rng)
 {
+    TRI_FUNCTION("channel_dropout", x);
     if (!check(x, 2, NULL, NULL, "channel_dropout")) return NULL;
     tr_shape shape = tr_shape_of(x);
     for (int i = 1; i < shape.rank - 1; i++) shape.dim[i] = 1;

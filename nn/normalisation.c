@@ -1,5 +1,5 @@
-/* normalisation.c: batch norm and layer norm as layers: the functions of norm.h with parameters, and for
- * batch norm with running averages, which are buffers: saved, not trained.                           */
+/* normalisation.c: batch norm and layer norm as layers: the functions of norm.h with parameters,
+ * and for batch norm with running averages, which are buffers: saved, not trained. */
 #include "nn/module.h"
 
 static const double epsilon = 1e-5;
@@ -8,7 +8,8 @@ static tr_module *normalisation_new(const tr_module_type *type, int64_t features
 {
     if (tri_failed()) return NULL;
     if (features < 1) {
-        tr_fail(TR_ERR_VALUE, "%s: %lld features; at least 1 is needed", type->name, (long long)features);
+        tr_fail(TR_ERR_VALUE, "%s: %lld features; at least 1 is needed", type->name,
+                (long long)features);
         return NULL;
     }
     tr_module *m = tr_module_new(type, 0);
@@ -33,7 +34,7 @@ static void normalisation_describe(const tr_module *m, char *text, size_t size)
     snprintf(text, size, "%lld", (long long)tr_numel(m->parameters.items[0].tensor));
 }
 
-/* --- Batch norm ------------------------------------------------------------------------------------------ */
+/* --- Batch norm ------------------------------------------------------------------------------- */
 
 static tr_tensor *batch_norm_forward(tr_module *m, tr_tensor *x)
 {
@@ -60,7 +61,7 @@ tr_module *tr_nn_batch_norm(int64_t channels)
     return tri_failed() ? NULL : m;
 }
 
-/* --- Layer norm ------------------------------------------------------------------------------------------ */
+/* --- Layer norm ------------------------------------------------------------------------------- */
 
 static tr_tensor *layer_norm_forward(tr_module *m, tr_tensor *x)
 {

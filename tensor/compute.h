@@ -39,6 +39,9 @@ tr_status tri_where(tr_tensor *z, const tr_tensor *condition /* u8 */, const tr_
 tr_status tri_copy(tr_tensor *dst, const tr_tensor *src); /* any dtypes (converts), any strides on both sides */
 tr_status tri_fill(tr_tensor *dst, double value);         /* any dtype, any strides */
 
+/* u = y > 0 ? g : 0 and sum [n], the sums of its columns, n being the last axis (relu_gradient.c). */
+tr_status tri_relu_gradient(tr_tensor *u, tr_tensor *sum, const tr_tensor *g, const tr_tensor *y);
+
 /* --- Reductions (reduce.c). y has x's rank, with 1 along the reduced axes. ---------------------------- */
 
 typedef enum tri_reduce_id { TRI_R_SUM, TRI_R_PROD, TRI_R_MAX, TRI_R_MIN } tri_reduce_id;
@@ -124,6 +127,8 @@ tr_status tri_max_pool2d(tr_tensor *y, tr_tensor *index, const tr_tensor *x, con
 /* dx[n, index, c] += g[n, i, j, c] (dx is overwritten: zero elsewhere), and the reverse y[n,i,j,c] = x[n, index, c]. */
 tr_status tri_max_unpool2d(tr_tensor *dx, const tr_tensor *g, const tr_tensor *index);
 tr_status tri_pool_gather(tr_tensor *y, const tr_tensor *x, const tr_tensor *index);
+/* dx of max_pool2d(x): g where each window's first largest stood, 0 elsewhere. */
+tr_status tri_max_pool2d_dx(tr_tensor *dx, const tr_tensor *g, const tr_tensor *x, const tri_pool *p);
 tr_status tri_avg_pool2d(tr_tensor *y, const tr_tensor *x, const tri_pool *p);
 tr_status tri_avg_pool2d_dx(tr_tensor *dx, const tr_tensor *g, const tri_pool *p); /* the adjoint */
 

@@ -17,6 +17,7 @@ typedef struct tri_thread {
     tr_scope       *scope;     /* the innermost open scope */
     bool            no_record; /* autograd: operations do not append to the tape */
     bool            anomaly;   /* autograd: results are searched for NaN and Inf */
+    const struct tri_function *function; /* the composed one that runs, for messages; or NULL */
     const char     *module_path; /* nn: the module being applied, for messages; or NULL */
     struct tr_node *tape;      /* autograd: the newest node; a scope cuts it back when it closes */
     uint64_t        counter;   /* autograd: number of nodes ever recorded by this thread */
@@ -29,6 +30,27 @@ tri_thread *tri_this_thread(void);
 
 /* True after an error: callers return NULL or the status at once. */
 bool tri_failed(void);
+
+/* First line of a function composed of operations, with its tensors (1 to 4). Until it returns, errors
+ * begin with its name and call these tensors by their names, not as the operation inside does; of
+ * nested functions the outermost one speaks. */
+#define TRI_FUNCTION(title, ...)                                      \
+    __attribute__((cleanup(tri_function_end), unused))                \
+    const tri_function tri_here = { title, #__VA_ARGS__, { __VA_ARGS__ }, \
+                                    tri_function_begin(&tri_here) }
+
+typedef struct tri_function {
+    const char      *name, *arguments; /* "x, t" */
+    const tr_tensor *given[4];
+    bool             outermost;
+} tri_function;
+
+bool tri_function_begin(const tri_function *f);
+void tri_function_end(const tri_function *f);
+
+/* What the running composed function calls t, with the name's length; NULL if it has no name for it.
+ * A tensor given several times has several names: the one after `skip` others, or the last. */
+const char *tri_function_argument(const tr_tensor *t, int skip, int *length);
 
 /* --- Memory -------------------------------------------------------------------------------------- */
 

@@ -31,6 +31,47 @@ void tr_error_clear(void)
     tri_this_thread()->status = TR_OK;
 }
 
+bool tri_function_begin(const tri_function *f)
+{
+    tri_thread *thread = tri_this_thread();
+    if (thread->function != NULL) return false;
+    thread->function = f;
+    return true;
+}
+
+void tri_function_end(const tri_function *f)
+{
+    if (f->outermost) tri_this_thread()->function = NULL;
+}
+
+const char *tri_function_argument(const tr_tensor *t, int skip, int *length)
+{
+    const tri_function *f = tri_this_thread()->function;
+    const char         *name = f != NULL ? f->arguments : "", *found = NULL;
+    for (int i = 0; *name != '\0' && skip >= 0; i++) {
+        const int size = (int)strcspn(name, ",");
+        if (f->given[i] == t) {
+            found = name;
+            *length = size;
+            skip--;
+        }
+        name += size;
+        name += strspn(name, ", ");
+    }
+    return found;
+}
+
+/* Messages begin with "operation: "; the function that the operation is part of replaces that. */
+static void write_message(tri_thread *thread, const char *format, va_list arguments)
+{
+    char text[sizeof thread->message];
+    vsnprintf(text, sizeof text, format, arguments);
+    const size_t length = strspn(text, "abcdefghijklmnopqrstuvwxyz_0123456789");
+    const bool   renamed = thread->function != NULL && length > 0 && text[length] == ':';
+    snprintf(thread->message, sizeof thread->message, "%s%s", renamed ? thread->function->name : "",
+             renamed ? text + length : text);
+}
+
 tr_status tr_fail(tr_status kind, const char *format, ...)
 {
     tri_thread *thread = tri_this_thread();
@@ -38,7 +79,7 @@ tr_status tr_fail(tr_status kind, const char *format, ...)
 
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(thread->message, sizeof thread->message, format, arguments);
+    write_message(thread, format, arguments);
     va_end(arguments);
     thread->status = kind == TR_OK ? TR_ERR_VALUE : kind;
 

@@ -5,7 +5,8 @@
  * rectangle of c: for each block of k it packs one tile of a (a few rows) on the stack, where it
  * stays in the first cache, and multiplies it by all of its panels of b, which stream from the
  * second cache. A sum too long for that is cut into pieces along k, whose results are added in
- * order. Blocks, tasks and pieces depend on the shape only, and each element of c is computed by
+ * order. Where a has only a few rows the order is another one (multiply_short), and where b is
+ * transposed as well c^T is computed (multiply_turned). Blocks, tasks and pieces depend on the shape only, and each element of c is computed by
  * one task: same bits on any number of threads. Read next: gemm.h (operands), kernels_gemm.inc (the
  * register block). */
 #include "tensor/gemm.h"
@@ -16,7 +17,7 @@
 enum {
     TILE_BYTES = 22 * 1024,  /* of a tile of a: half of the first cache */
     PANEL_BYTES = 1 << 20,   /* of a block of b: half of the second cache */
-    SHORT_BYTES = 12 * 1024, /* of a panel of b that all of a short a is multiplied by in turn */
+    SHORT_BYTES = 5 * 1024,  /* of a panel of b that all of a short a is multiplied by in turn */
     INLINE_WORK = 1 << 16,   /* multiply-adds below which threads do not pay */
     TASKS = 16               /* aimed at: enough for the threads of a desktop to share evenly */
 };
@@ -161,13 +162,13 @@ static void plan_tasks(plan *s)
     const tri_product *p = s->p;
     int64_t            block = most(1, PANEL_BYTES / (s->depth * s->width * (int64_t)s->size));
     s->task_panels = tri_even_part(s->panels, block);
-    s->task_tiles = most(1, least(8, s->tiles / TASKS));
+    s->task_tiles = most(1, least(8, s->tiles / (s->a_in_place ? 4 : TASKS)));
     s->pieces = 1;
     s->piece = p->k;
     int64_t work = p->m * p->n * p->k;
     if (s->is_short && work * s->batches > INLINE_WORK) {
         s->task_tiles = s->tiles;
-        s->task_panels = most(least(s->panels, 4), s->panels / TASKS);
+        s->task_panels = tri_even_part(s->panels, least(8, tri_ceil_div(s->panels, 2)));
     } else if (work * s->batches <= INLINE_WORK) {
         s->task_tiles = s->tiles;
         s->task_panels = s->panels;
@@ -186,10 +187,10 @@ static void plan_tasks(plan *s)
     s->column_tasks = tri_ceil_div(s->panels, s->task_panels);
 }
 
-/* Rows that lie a multiple of 1024 bytes apart share few places of the first cache. */
+/* Rows that lie a multiple of 4096 bytes apart share few places of the first cache. */
 static bool rows_collide(const tri_operand *x)
 {
-    return x->outer * (int64_t)x->size % 1024 == 0;
+    return x->outer * (int64_t)x->size % 4096 == 0;
 }
 
 static plan plan_product(const tri_product *p)
@@ -201,8 +202,8 @@ static plan plan_product(const tri_product *p)
     for (int i = 0; i < p->batch_rank; i++) s.batches *= p->batch[i].size;
     s.panels = tri_ceil_div(p->n, s.width);
     const bool rows = p->a.inner == 1, few = s.panels <= 2 || p->m <= 4 * mr;
-    s.a_in_place = few || (rows && !rows_collide(&p->a));
-    s.height = tri_even_part(p->m, few && rows && rows_collide(&p->a) ? least(mr, 8) : mr);
+    s.a_in_place = few || rows;
+    s.height = tri_even_part(p->m, rows && rows_collide(&p->a) ? least(mr, 8) : mr);
     s.tiles = tri_ceil_div(p->m, s.height);
     if (p->b.outer == 1 && p->n > 1 && (p->m <= 4 * mr || p->b.inner * size <= 512)) {
         s.direct = p->n / s.width;
@@ -328,10 +329,9 @@ static void multiply_tile(const plan *s, const task *t, int64_t i, int64_t k0, i
         multiply_block(s, t, i, panel, a, a_row, k0, k1);
 }
 
-/* The same for all of the task's tiles, where they are few: a panel of b, which is read where it
- * lies, a short piece of each of its rows, comes from memory once and stays in the first cache
- * while the tiles take their turns. The next panel goes on in the same rows, so the processor
- * reads ahead. */
+/* The same for all of the task's tiles, where they are few: a panel of b is read where it lies, a
+ * short piece of each of its rows, and stays in the first cache while the tiles take their turns.
+ * The next panel goes on in the same rows, which are few, so the processor reads ahead. */
 static void multiply_short(const plan *s, const task *t, int64_t k0, int64_t k1)
 {
     for (int64_t panel = t->panel0; panel < t->panel1; panel++)

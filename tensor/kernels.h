@@ -27,6 +27,14 @@
     /* y[i y_step + j] = sum_{t < count} x[i x_step + at[t] + j], i < rows, j < n: no overlap */            \
     void (*sum_at)(int64_t rows, int64_t n, real *y, int64_t y_step, const real *x, int64_t x_step,        \
                    const int64_t *at, int64_t count);                                                      \
+    /* The same with the largest x in place of the sum, NaN being largest; and back: each g[i g_step + j] to  \
+     * where the first largest of its window stood in x, zero to the others'. 1 <= count <= 16. */            \
+    void (*max_at)(int64_t rows, int64_t n, real *y, int64_t y_step, const real *x, int64_t x_step,        \
+                   const int64_t *at, int64_t count);                                                      \
+    void (*max_back_at)(int64_t rows, int64_t n, const real *g, int64_t g_step, real *dx, const real *x,   \
+                        int64_t x_step, const int64_t *at, int64_t count);                                 \
+    /* u = y > 0 ? g : 0, rows of n; sum[j] = the sum of column j of u */                                   \
+    void (*step_mul_sum)(int64_t rows, int64_t n, real *u, const real *g, const real *y, real *sum);       \
     /* Philox: fills n values from block `block` on (see tr_rng) */                                        \
     void (*uniform)(int64_t n, real *y, uint64_t seed, uint64_t stream, uint64_t block);                   \
     void (*normal)(int64_t n, real *y, uint64_t seed, uint64_t stream, uint64_t block);                    \

@@ -5,7 +5,7 @@
  * in one order, for any number of threads. Read next: resize.c (the way back up), channels.h (the
  * inner loops).                             */
 #include "tensor/channels.h"
-#include "tensor/compute.h"
+#include "tensor/kernels.h"
 
 #include <assert.h>
 #include <math.h>
@@ -140,6 +140,44 @@ static void maximum_of_window(const job *s, int64_t n, int64_t i, int64_t j)
     }
 }
 
+/* Windows that neither overlap, nor reach over the edge, nor have gaps or many elements: kernels. */
+enum { TILED_MAX = 16 };
+
+static bool tiled(const job *s)
+{
+    const tri_pool *p = s->pool;
+    bool            yes = p->window[0] * p->window[1] <= TILED_MAX && s->y.c > 0;
+    for (int axis = 0; axis < 2; axis++)
+        yes = yes && p->stride[axis] == p->window[axis] && p->dilation[axis] == 1 &&
+              p->pad[axis][0] == 0 && p->pad[axis][1] == 0;
+    return yes && s->y.h * p->window[0] <= s->x.h && s->y.w * p->window[1] <= s->x.w;
+}
+
+/* Offsets of a window's elements from its first. */
+static int64_t tile_offsets(const job *s, int64_t at[TILED_MAX])
+{
+    int64_t count = 0;
+    for (int64_t r = 0; r < s->pool->window[0]; r++)
+        for (int64_t t = 0; t < s->pool->window[1]; t++) at[count++] = (r * s->x.w + t) * s->x.c;
+    return count;
+}
+
+static void tiled_maximum_body(void *context, int64_t begin, int64_t end)
+{
+    const job         *s = context;
+    const tri_kernels *table = tri_kernel_table();
+    int64_t            at[TILED_MAX];
+    const int64_t      count = tile_offsets(s, at), c = s->y.c, step = s->pool->window[1] * c;
+    for (int64_t row = begin; row < end; row++) {
+        const int64_t n = row / s->y.h, i = row % s->y.h;
+        void         *y = pixel(s, &s->y, n, i, 0), *x = pixel(s, &s->x, n, i * s->pool->window[0], 0);
+        if (s->dtype == TR_F32)
+            table->f32.max_at(s->y.w, c, y, c, x, step, at, count);
+        else
+            table->f64.max_at(s->y.w, c, y, c, x, step, at, count);
+    }
+}
+
 static void maximum_body(void *context, int64_t begin, int64_t end)
 {
     const job *s = context;
@@ -170,7 +208,60 @@ static tr_status on_windows(tr_tensor *y, tr_tensor *index, const tr_tensor *x, 
 
 tr_status tri_max_pool2d(tr_tensor *y, tr_tensor *index, const tr_tensor *x, const tri_pool *p)
 {
-    return on_windows(y, index, x, p, maximum_body);
+    const job s = job_of(x, y, index, p);
+    return on_windows(y, index, x, p, index == NULL && tiled(&s) ? tiled_maximum_body : maximum_body);
+}
+
+typedef struct back_job {
+    job   windows;
+    char *dx;
+} back_job;
+
+static void tiled_back_body(void *context, int64_t begin, int64_t end)
+{
+    const back_job    *b = context;
+    const job         *s = &b->windows;
+    const tri_kernels *table = tri_kernel_table();
+    int64_t            at[TILED_MAX];
+    const int64_t      count = tile_offsets(s, at), c = s->y.c, step = s->pool->window[1] * c;
+    for (int64_t row = begin; row < end; row++) {
+        const int64_t n = row / s->y.h, i = row % s->y.h;
+        char         *x = pixel(s, &s->x, n, i * s->pool->window[0], 0);
+        void         *g = pixel(s, &s->y, n, i, 0), *dx = b->dx + (x - s->x.data);
+        if (s->dtype == TR_F32)
+            table->f32.max_back_at(s->y.w, c, g, c, dx, (void *)x, step, at, count);
+        else
+            table->f64.max_back_at(s->y.w, c, g, c, dx, (void *)x, step, at, count);
+    }
+}
+
+static tr_status maximum_back(tr_tensor *dx, const tr_tensor *g, const tr_tensor *x,
+                              const tri_pool *p)
+{
+    back_job b = { job_of(x, g, NULL, p), dx->data };
+    const picture *large = &b.windows.x, *small = &b.windows.y;
+    if (tiled(&b.windows)) {
+        if (small->h * p->window[0] < large->h || small->w * p->window[1] < large->w)
+            memset(dx->data, 0, (size_t)(tr_numel(dx) * b.windows.size));
+        tri_parallel_for(small->n * small->h, grain_rows(window_work(&b.windows)), tiled_back_body, &b);
+        return TR_OK;
+    }
+    tr_tensor *largest = tri_new(x->dtype, tr_shape_of(g));
+    tr_tensor *index = tri_new(TR_I64, tr_shape_of(g));
+    if (!largest || !index || tri_max_pool2d(largest, index, x, p) != TR_OK) return tr_status_get();
+    return tri_max_unpool2d(dx, g, index);
+}
+
+tr_status tri_max_pool2d_dx(tr_tensor *dx, const tr_tensor *g, const tr_tensor *x, const tri_pool *p)
+{
+    if (tri_failed()) return tr_status_get();
+    tr_scope *scope = tr_scope_push();
+    if (!scope) return tr_status_get();
+    g = tri_contiguous(g);
+    x = tri_contiguous(x);
+    if (g && x) maximum_back(dx, g, x, p);
+    tr_scope_pop(scope);
+    return tr_status_get();
 }
 
 /* A task is one image and one block of channels: all of the plane's elements that it may add to. */

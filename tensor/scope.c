@@ -138,8 +138,9 @@ void *tri_block_new(size_t bytes)
         memory.cache[index] = block->next;
         memory.cache_bytes -= (int64_t)size;
     } else {
-        /* What is kept for reuse never exceeds what was once in use. */
-        if (memory.cache_bytes > memory.peak_bytes) tr_memory_trim();
+        /* What is kept for reuse is at most twice what was once in use: sizes take turns in a step,
+         * and a bound that they meet in every step would give all memory back in every step. */
+        if (memory.cache_bytes > 2 * memory.peak_bytes) tr_memory_trim();
         atomic_fetch_add_explicit(&allocations, 1, memory_order_relaxed);
         block = allocator.alloc(allocator.context, ALIGNMENT, size);
         if (block == NULL) {

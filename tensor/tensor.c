@@ -37,7 +37,10 @@ const char *tr_dtype_name(tr_dtype dtype)
 bool tri_check_alive(const tr_tensor *t, const char *what)
 {
     if (t == NULL) {
-        tr_fail(TR_ERR_VALUE, "%s: the tensor is NULL", what);
+        int         length = 0;
+        const char *name = tri_function_argument(t, 0, &length);
+        tr_fail(TR_ERR_VALUE, "%s: %.*s is NULL", what, name != NULL ? length : 10,
+                name != NULL ? name : "the tensor");
         return false;
     }
     if (t->alive != TRI_ALIVE) {

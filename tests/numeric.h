@@ -120,18 +120,30 @@ static inline double dot(const tr_tensor *a, const tr_tensor *b)
     return sum;
 }
 
-/* Calls body for every instruction set that this machine has. */
-static inline void on_every_isa(void (*body)(void))
+/* How many random cases to run: `usual`, or TENREC_TEST_CASES in a long run (docs/testing.md). */
+static inline int case_count(int usual)
+{
+    const char *wanted = getenv("TENREC_TEST_CASES");
+    return wanted != NULL ? atoi(wanted) : usual;
+}
+
+/* for (int place = 0; next_isa(&place);) visits every instruction set that this machine has. */
+static inline bool next_isa(int *place)
 {
     static const char *const names[] = { "portable", "avx2", "avx512", "neon" };
-    const char *before = tr_isa();
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (tr_set_isa(names[i]) == TR_OK)
-            body();
-        else
-            tr_error_clear();
+    static const char       *before;
+    if (*place == 0) before = tr_isa();
+    while (*place < (int)(sizeof names / sizeof names[0])) {
+        if (tr_set_isa(names[(*place)++]) == TR_OK) return true;
+        tr_error_clear();
     }
     ck_assert_int_eq(tr_set_isa(before), TR_OK);
+    return false;
+}
+
+static inline void on_every_isa(void (*body)(void))
+{
+    for (int place = 0; next_isa(&place);) body();
 }
 
 /* One program: one suite of the given tests. */

@@ -77,7 +77,7 @@ expect 2 train vae --set latent=0
 says 'option latent: "0" is not a whole number in 1 .. 65536'
 expect 2 train vae --set latent; says '--set is latent; it must be KEY=VALUE, such as --set latent=20'
 expect 2 train vae --set wings=2
-says 'unknown option "wings"; there are latent, hidden, beta, likelihood, scale'
+says 'unknown option "wings"; there are latent, hidden, beta, free_bits, warmup, likelihood, scale, learn_scale'
 expect 2 summary vae --input 28; says 'summary: --input is 28; it must be HxWxC, such as 28x28x1'
 expect 2 check nothing
 says 'check: there is no operation or model nothing; tenrec ops and tenrec models list them'
@@ -100,7 +100,7 @@ expect 0 --version; shows '^tenrec [0-9]+\.[0-9]+\.[0-9]+ \([a-z0-9]+\)$'
 expect 0 help; shows '^  train '
 expect 0 train --help; shows '--early-stop N'
 expect 0 train vae --help; shows 'latent=20 .*\(1 \.\. 65536\)'
-expect 0 help train vae; shows 'likelihood=bernoulli .*\(bernoulli\|gaussian\)'
+expect 0 help train vae; shows 'likelihood=bernoulli .*\(bernoulli\|gaussian\|logistic\)'
 for list in models datasets ops; do
     expect 0 $list; shows .
     expect 0 $list --json; is_json; shows '^\{"name":"'

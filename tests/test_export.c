@@ -3,6 +3,7 @@
 #include "train/train.h"
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

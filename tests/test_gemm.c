@@ -1,6 +1,6 @@
 /* test_gemm.c: the matrix product against the three obvious loops. Inputs are small integers, so
  * that every order of summation gives exactly the same result, and any difference is an error of
- * indexing. */
+ * indexing. The target check-exact runs more cases. */
 #include "numeric.h"
 
 #include <math.h>
@@ -36,17 +36,19 @@ static void slow_matmul(tr_tensor *y, const tr_tensor *a, const tr_tensor *b, co
     }
 }
 
-/* Runs with one and two threads; both must give the expected values. */
+/* Every instruction set, with one thread and with two, must give the expected values. */
 static void compare(tr_dtype dtype, tr_shape shape, const tr_tensor *a, const tr_tensor *b,
                     const tr_tensor *bias, tri_epilogue e, int number)
 {
     tr_tensor *expected = tr_empty(dtype, shape);
     slow_matmul(expected, a, b, bias, e);
-    for (int threads = 1; threads <= 2; threads++) {
-        ck_assert_int_eq(tr_set_threads(threads), TR_OK);
-        tr_tensor *y = unset(dtype, shape);
-        ck_assert_int_eq(tri_matmul(y, a, b, bias, e), TR_OK);
-        expect_equal(y, expected, "matmul", number);
+    for (int place = 0; next_isa(&place);) {
+        for (int threads = 1; threads <= 2; threads++) {
+            ck_assert_int_eq(tr_set_threads(threads), TR_OK);
+            tr_tensor *y = unset(dtype, shape);
+            ck_assert_int_eq(tri_matmul(y, a, b, bias, e), TR_OK);
+            expect_equal(y, expected, "matmul", number);
+        }
     }
 }
 
@@ -59,10 +61,10 @@ static int64_t draw_size(void)
     }
 }
 
-static void random_cases(void)
+START_TEST(equals_the_obvious_loops_on_random_cases)
 {
     draw_state = 20;
-    for (int number = 0; number < 600; number++) {
+    for (int number = 0; number < case_count(1000); number++) {
         tr_scope *scope = tr_scope_push();
         tr_dtype dtype = draw(3) ? TR_F32 : TR_F64;
         int64_t m = draw_size(), n = draw_size(), k = draw_size();
@@ -84,9 +86,10 @@ static void random_cases(void)
         tr_scope_pop(scope);
     }
 }
+END_TEST
 
 /* Long enough for several blocks, several tasks and pieces of k, in all four orientations. */
-static void large_cases(void)
+START_TEST(equals_the_obvious_loops_on_large_cases)
 {
     static const int64_t sizes[][3] = {
         {90,   130,  1100 },
@@ -96,7 +99,8 @@ static void large_cases(void)
         { 1,   1,    20000},
         { 1,   300,  784  },
         { 784, 1,    300  },
-        { 30,  1500, 80   }
+        { 30,  1500, 80   },
+        { 33,  300,  1024 }
     };
     draw_state = 21;
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
@@ -111,16 +115,20 @@ static void large_cases(void)
             if (turn & 2) b = tri_view(b, TR_SHAPE(k, n), b_turned, 0);
             tr_tensor *bias = draw_plain(dtype, TR_SHAPE(n));
             compare(dtype, TR_SHAPE(m, n), a, b, bias, TRI_E_RELU, (int)i * 4 + turn);
+            compare(dtype, TR_SHAPE(m, n), a, b, NULL, TRI_E_IDENTITY, (int)i * 4 + turn);
             tr_scope_pop(scope);
         }
     }
 }
+END_TEST
 
 /* Fractions, where order matters: one and two threads must still agree to the bit. */
 static void same_bits(void)
 {
     static const int64_t sizes[][3] = {
         {256, 200, 784  },
+        { 32, 500, 784  },
+        { 60, 300, 1024 },
         { 40, 70,  12000},
         { 5,  400, 300  }
     };
@@ -160,18 +168,6 @@ static void activations(void)
         tr_scope_pop(scope);
     }
 }
-
-START_TEST(equals_the_obvious_loops_on_random_cases)
-{
-    on_every_isa(random_cases);
-}
-END_TEST
-
-START_TEST(equals_the_obvious_loops_on_large_cases)
-{
-    on_every_isa(large_cases);
-}
-END_TEST
 
 START_TEST(gives_the_same_bits_on_any_number_of_threads)
 {

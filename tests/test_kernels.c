@@ -268,6 +268,46 @@ START_TEST(unary_f64)
 }
 END_TEST
 
+/* A kernel that is added needs a line in the list above, or is one of those of the next test. */
+START_TEST(every_function_has_a_reference)
+{
+    for (int id = 0; id < TRI_UNARY_COUNT; id++) {
+        int k = 0;
+        while (k < FUNCTIONS && (int)functions[k].id != id) k++;
+        ck_assert_msg(k < FUNCTIONS || id == TRI_U_digamma || id == TRI_U_trigamma ||
+                          id == TRI_U_polygamma,
+                      "%s has no reference", unary_names[id]);
+    }
+}
+END_TEST
+
+/* Where the exact value is 0 its sign is libm's: -0 for -0 in odd functions, and for what rounds to
+ * it. relu and clamp take -0 and 0 for equal. */
+START_TEST(zeros_have_the_sign_of_libm)
+{
+    static const double x[] = { 0.0, -0.0, -0.25, 0.25, -0x1p-1074, 1 };
+    enum { COUNT = sizeof x / sizeof x[0] };
+    const tri_kernels *table = tri_kernel_table_named(names[_i]);
+    if (table == NULL) return;
+    for (int k = 0; k < FUNCTIONS; k++) {
+        const function *f = &functions[k];
+        float           xf[COUNT], yf[COUNT];
+        double          y[COUNT];
+        if (f->id == TRI_U_relu || f->id == TRI_U_clamp || f->id == TRI_U_affine) continue;
+        for (int i = 0; i < COUNT; i++) xf[i] = (float)x[i];
+        table->f64.unary[f->id](COUNT, y, x, f->p);
+        table->f32.unary[f->id](COUNT, yf, xf, f->p);
+        for (int i = 0; i < COUNT; i++) {
+            const long double exact = f->value(x[i], f->p), rough = f->value(xf[i], f->p);
+            const bool wrong = exact == 0 && !signbit(exact) != !signbit(y[i]);
+            const bool wrong_f32 = rough == 0 && !signbit(rough) != !signbit(yf[i]);
+            ck_assert_msg(!wrong && !wrong_f32, "%s %s(%a): %a in f64, %a in f32", table->isa,
+                          unary_names[f->id], x[i], y[i], (double)yf[i]);
+        }
+    }
+}
+END_TEST
+
 /* Relative to the larger of the value and 1: digamma has zeros, where only the absolute error is
  * small. */
 START_TEST(polygamma)
@@ -289,6 +329,16 @@ START_TEST(polygamma)
                           "%s %s(%.17g) = %.17g, not %.17g", table->isa, k ? "trigamma" : "digamma",
                           x, y[k], want);
         }
+    }
+    for (int i = 0; i < 4000; i++) {
+        const float x = fabsf((float)argument(i));
+        float y[2];
+        table->f32.unary[TRI_U_digamma](1, &y[0], &x, NULL);
+        table->f32.unary[TRI_U_trigamma](1, &y[1], &x, NULL);
+        const long double exact[2] = { reference_digamma(x, NULL), reference_trigamma(x, NULL) };
+        for (int k = 0; k < 2; k++)
+            ck_assert_msg(ulps_f32(exact[k], y[k]) <= 2, "%s %s(%.9g) = %.9g in f32, not %.9g",
+                          table->isa, k ? "trigamma" : "digamma", x, y[k], (double)exact[k]);
     }
     const double x[] = { 1, 0.5 };
     double y[2];
@@ -513,6 +563,8 @@ int main(void)
     tcase_set_timeout(tables, 120);
     tcase_add_loop_test(tables, unary_f32, 0, NAMES);
     tcase_add_loop_test(tables, unary_f64, 0, NAMES);
+    tcase_add_test(tables, every_function_has_a_reference);
+    tcase_add_loop_test(tables, zeros_have_the_sign_of_libm, 0, NAMES);
     tcase_add_loop_test(tables, polygamma, 0, NAMES);
     tcase_add_loop_test(tables, binary, 0, NAMES);
     tcase_add_loop_test(tables, lengths, 0, NAMES);

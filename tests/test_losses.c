@@ -354,13 +354,14 @@ START_TEST(errors)
     tr_rng     rng = tr_rng_seed(1);
     expect_error(
         tr_mse(x, tr_zeros(TR_F32, TR_SHAPE(4, 3)), TR_MEAN),
-        "sub: shapes do not broadcast: a is f32[2, 3], b is f32[4, 3]; sizes must be equal or 1, "
+        "mse: shapes do not broadcast: x is f32[2, 3], t is f32[4, 3]; sizes must be equal or 1, "
         "counted from the last axis");
     expect_error(tr_huber(x, x, 0, TR_MEAN), "huber: delta is 0, above 0 is needed");
     expect_error(tr_smooth_l1(x, x, -1, TR_MEAN), "smooth_l1: beta is -1, 0 or more is needed");
     expect_error(
         tr_cross_entropy(x, t, NULL, TR_MEAN),
-        "gather: index 3 is not below 3, the size of axis 1: x is f32[2, 3], index is i64[2, 1]");
+        "cross_entropy: index 3 is not below 3, the size of axis 1: x is f32[2, 3], index is "
+        "i64[2, 1]");
     expect_error(
         tr_cross_entropy(x, v, NULL, TR_MEAN),
         "cross_entropy: x is f32[2, 3], t is f32[2]; x [..., C] and t i64 [...] are needed");
@@ -372,7 +373,7 @@ START_TEST(errors)
                  "info_nce: query is f32[2, 3], key is f32[2, 3], temperature is 0; "
                  "both [N, D] and above 0 are needed");
     expect_error(tr_mse(tr_zeros(TR_F32, V(0)), tr_zeros(TR_F32, V(0)), TR_MEAN),
-                 "mean: of no values: x is f32[0]");
+                 "mse: of no values: x is f32[0]");
     expect_error(tr_layer_norm(x, v, NULL, 1e-5),
                  "layer_norm: the last sizes differ: x is f32[2, 3], scale is f32[2]");
     expect_error(tr_group_norm(x, 2, NULL, NULL, 1e-5),

@@ -77,6 +77,7 @@ static void check_gradient(tr_model *m)
     const tr_model_type *type = m->type;
     tr_module_cast(m->net, TR_F64);
     const tr_named_list parameters = tr_module_parameters(m->net);
+    if (type->fit != NULL) return; /* no gradient is taken */
     tr_tensor          *inputs[32];
     for (int64_t i = 0; i < parameters.count; i++) {
         inputs[i] = parameters.items[i].tensor;
@@ -110,6 +111,9 @@ static const char *const variants[][2] = {
     { "contractive", "penalty=exact" },
     { "contractive", "penalty=random" },
     { "stochastic", "likelihood=gaussian" },
+    { "stacked", "pretrain=false" },
+    { "stacked", "pretrain=false tied=true" },
+    { "stacked", "pretrain=false variant=concat tied=true" },
     { "vae", "free_bits=0.01 beta=2" },
     { "vae", "likelihood=gaussian learn_scale=true" },
     { "vae", "likelihood=logistic learn_scale=true" },
@@ -152,9 +156,38 @@ static double train_steps(tr_model *m, tr_optimizer *optimizer, tr_tensor *x, in
     return last;
 }
 
+/* Gives one batch, then none. */
+static tr_tensor *once(void *context)
+{
+    tr_tensor **slot = context, *x = *slot;
+    *slot = NULL;
+    return x;
+}
+
+static double loss_of(tr_model *m, tr_tensor *x)
+{
+    tr_rng rng = tr_rng_seed(1);
+    return tr_item(tr_model_loss(m, x, NULL, &rng).loss);
+}
+
+static void check_fit(const tr_model_type *type)
+{
+    tr_model    *m = tr_model_new(type, small_settings(type), TR_SHAPE(8, 8, 1), 3, 3);
+    tr_tensor   *x = pictures(TR_F32, TR_SHAPE(40, 8, 8, 1)), *batch = x;
+    const double before = loss_of(m, x);
+    ck_assert_int_eq(tr_model_fit(m, once, &batch), TR_OK);
+    ck_assert_double_lt(loss_of(m, x), before);
+    ck_assert_int_ne(tr_model_fit(m, once, &batch), TR_OK); /* no pictures left */
+    expect_error(TR_ERR_VALUE, "pca: there are no pictures to fit to");
+}
+
 START_TEST(overfits_a_batch)
 {
     const tr_model_type *type = type_at(_i);
+    if (type->fit != NULL) {
+        check_fit(type);
+        return;
+    }
     tr_model            *m = tr_model_new(type, NULL, TR_SHAPE(8, 8, 1), 3, 3);
     tr_tensor           *x = pictures(TR_F32, TR_SHAPE(4, 8, 8, 1));
     tr_optimizer        *adam = tr_adam(tr_module_parameters(m->net), &(tr_adam_options){ .lr = 3e-3 });
@@ -222,8 +255,12 @@ START_TEST(survives_every_failing_allocation)
         tr_model *m = variant < 0
                           ? tr_model_new(type, small_settings(type), TR_SHAPE(4, 4, 1), 3, 3)
                           : variant_model(variant, TR_SHAPE(4, 4, 1));
+        tr_tensor    *x = m != NULL ? pictures(TR_F32, TR_SHAPE(2, 4, 4, 1)) : NULL;
         tr_optimizer *adam = m != NULL ? tr_adam(tr_module_parameters(m->net), NULL) : NULL;
-        if (adam != NULL) train_steps(m, adam, pictures(TR_F32, TR_SHAPE(2, 4, 4, 1)), 2);
+        if (x != NULL && m->type->fit != NULL)
+            tr_model_fit(m, once, &x);
+        else if (adam != NULL)
+            train_steps(m, adam, x, 2);
         failed = tr_error() != NULL;
         if (failed) ck_assert_int_eq(tr_status_get(), TR_ERR_MEMORY);
         tr_error_clear();
@@ -375,6 +412,113 @@ START_TEST(overcomplete_means_can_be_off)
 }
 END_TEST
 
+/* The squared error is the variance that the components leave; the first one against power iteration. */
+START_TEST(pca_is_exact)
+{
+    enum { N = 30, P = 16, K = 5 };
+    tr_settings *s = tr_settings_new(tr_model_find("pca")->options);
+    tr_settings_set(s, "latent", "5");
+    tr_model  *m = tr_model_new(tr_model_find("pca"), s, TR_SHAPE(4, 4, 1), 0, 1);
+    tr_tensor *x = pictures(TR_F32, TR_SHAPE(N, 4, 4, 1)), *batch = x;
+    tr_model_fit(m, once, &batch);
+    double mean[P] = { 0 }, c[P][P] = { { 0 } }, v[P], total = 0, kept = 0, length = 0;
+    const float *value = x->data;
+    for (int i = 0; i < N * P; i++) mean[i % P] += (double)value[i] / N;
+    for (int n = 0; n < N; n++)
+        for (int i = 0; i < P; i++)
+            for (int j = 0; j < P; j++)
+                c[i][j] += ((double)value[n * P + i] - mean[i]) *
+                           ((double)value[n * P + j] - mean[j]) / N;
+    for (int i = 0; i < P; i++) {
+        total += c[i][i];
+        v[i] = 1 + i;
+    }
+    for (int step = 0; step < 3000; step++) {
+        double next[P] = { 0 };
+        length = 0;
+        for (int i = 0; i < P; i++)
+            for (int j = 0; j < P; j++) next[i] += c[i][j] * v[j];
+        for (int i = 0; i < P; i++) length += next[i] * next[i];
+        length = sqrt(length);
+        for (int i = 0; i < P; i++) v[i] = next[i] / length;
+    }
+    const tr_named_list state = tr_module_state(m->net);
+    tr_tensor *variance = tr_named_find(&state, "variance");
+    tr_tensor *components = tr_named_find(&state, "components");
+    for (int64_t k = 0; k < K; k++) kept += tr_at(variance, TR_SHAPE(k));
+    ck_assert_double_lt(fabs(tr_at(variance, TR_SHAPE(0)) - length), 1e-6 * length);
+    double cosine = 0;
+    for (int64_t i = 0; i < P; i++) cosine += v[i] * tr_at(components, TR_SHAPE(i, 0));
+    ck_assert_double_lt(fabs(fabs(cosine) - 1), 1e-6);
+    ck_assert_double_lt(fabs(loss_of(m, x) * P - (total - kept)), 1e-6);
+}
+END_TEST
+
+/* A few large pictures, part of them black: the covariance is rounding nearly everywhere. */
+START_TEST(pca_takes_few_pictures)
+{
+    tr_model  *m = tr_model_new(tr_model_find("pca"), NULL, TR_SHAPE(20, 20, 1), 0, 1);
+    tr_tensor *x = pictures(TR_F32, TR_SHAPE(25, 20, 20, 1));
+    tr_tensor *row = tr_zeros(TR_F32, TR_SHAPE(1, 20, 1, 1));
+    for (int i = 0; i < 10; i++) ((float *)row->data)[i] = 1;
+    x = tr_mul(x, row);
+    tr_tensor *batch = x;
+    ck_assert_msg(tr_model_fit(m, once, &batch) == TR_OK, "%s", tr_error());
+    ck_assert_double_lt(loss_of(m, x), 1e-10); /* 24 components are all that there is */
+}
+END_TEST
+
+/* In each phase the layers of that phase have gradients, and no others. */
+START_TEST(stacked_trains_in_phases)
+{
+    const char *const variant = _i == 0 ? "plain" : "concat";
+    const tr_model_type *type = tr_model_find("stacked");
+    tr_settings *s = tr_settings_new(type->options);
+    tr_settings_set(s, "hidden", "6,5,4");
+    tr_settings_set(s, "layer_epochs", "2");
+    tr_settings_set(s, "variant", variant);
+    tr_model  *m = tr_model_new(type, s, TR_SHAPE(4, 4, 1), 0, 1);
+    tr_tensor *x = pictures(TR_F32, TR_SHAPE(3, 4, 4, 1));
+    const double epochs[] = { 0, 1.9, 2, 5.5, 6, 20 };
+    const int    phases[] = { 1, 1, 2, 3, 4, 4 };
+    for (int i = 0; i < 6; i++) {
+        m->epoch = epochs[i];
+        tr_rng         rng = tr_rng_seed(1);
+        const tr_terms terms = tr_model_loss(m, x, NULL, &rng);
+        ck_assert_double_eq(tr_item(terms.value[1]), phases[i]);
+        ck_assert_int_eq(tr_backward(terms.loss), TR_OK);
+        int k = 1;
+        for (tr_module *e = m->net->first_child->first_child; e != NULL; e = e->next, k++) {
+            tr_tensor *weight = e->parameters.items[0].tensor;
+            ck_assert_int_eq(weight->grad != NULL, phases[i] == 4 || k == phases[i]);
+            tr_clear_grad(weight);
+        }
+    }
+    m->epoch = 0;
+    tr_module_set_training(m->net, false); /* evaluation is of the whole */
+    tr_rng rng = tr_rng_seed(1);
+    ck_assert_double_eq(tr_item(tr_model_loss(m, x, NULL, &rng).value[1]), 4);
+}
+END_TEST
+
+/* A tied decoder has a bias only, and follows when the encoder's weight changes. */
+START_TEST(stacked_ties_weights)
+{
+    const tr_model_type *type = tr_model_find("stacked");
+    tr_settings *s = tr_settings_new(type->options);
+    tr_settings_set(s, "hidden", "6");
+    tr_settings_set(s, "tied", "true");
+    tr_model *m = tr_model_new(type, s, TR_SHAPE(4, 4, 1), 0, 1);
+    ck_assert_int_eq(tr_module_parameter_count(m->net), 16 * 6 + 6 + 16);
+    tr_tensor *weight = m->net->first_child->first_child->parameters.items[0].tensor;
+    tr_fill(weight, 0.5);
+    tr_tensor *y = tr_model_decode(m, tr_full(TR_F32, TR_SHAPE(1, 6), 1)); /* sigmoid(6 * 0.5) */
+    ck_assert_double_lt(fabs(tr_at(y, TR_SHAPE(0, 2, 1, 0)) - 1 / (1 + exp(-3))), 1e-6);
+    ck_assert_ptr_null(tr_nn_linear_transposed(tr_nn_flatten(), TR_RELU));
+    expect_error(TR_ERR_VALUE, "linear_transposed: flatten is no linear layer");
+}
+END_TEST
+
 /* KL and the Bernoulli bound of the vae against a loop in f64. */
 START_TEST(vae_terms_are_the_formula)
 {
@@ -424,6 +568,10 @@ int main(void)
     tcase_add_test(tests, sparse_terms_are_the_formula);
     tcase_add_test(tests, sparse_code_has_its_size);
     tcase_add_test(tests, overcomplete_means_can_be_off);
+    tcase_add_loop_test(tests, stacked_trains_in_phases, 0, 2);
+    tcase_add_test(tests, stacked_ties_weights);
+    tcase_add_test(tests, pca_is_exact);
+    tcase_add_test(tests, pca_takes_few_pictures);
     tcase_add_test(tests, vae_terms_are_the_formula);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

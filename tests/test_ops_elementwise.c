@@ -437,23 +437,58 @@ START_TEST(says_what_is_wrong)
     expect_error(TR_ERR_VALUE, "celu: alpha is 0, not above 0");
     tr_less(x, i);
     expect_error(TR_ERR_DTYPE,
-                 "less: dtypes differ: a is f64[2, 3], b is i64[2, 3]; convert one with tr_cast");
+                 "less: dtypes differ: a is f64[2, 3], b is i64[3]; convert one with tr_cast");
     tr_where(x, x, x);
     expect_error(TR_ERR_DTYPE,
                  "where: the condition must be u8: condition is f64[2, 3], a is f64[2, 3], b is "
                  "f64[2, 3]; compare first, as in tr_not_equal");
     tr_where(tr_equal(i, i), x, i);
     expect_error(TR_ERR_DTYPE,
-                 "where: dtypes differ: condition is u8[2, 3], a is f64[2, 3], b is i64[2, 3]; "
+                 "where: dtypes differ: condition is u8[3], a is f64[2, 3], b is i64[3]; "
                  "convert one with tr_cast");
     tr_maximum(x, tr_ones(TR_F64, TR_SHAPE(2)));
     expect_error(TR_ERR_SHAPE,
                  "maximum: shapes do not broadcast: a is f64[2, 3], b is f64[2]; sizes must be "
                  "equal or 1, counted from the last axis");
     tr_silu(NULL);
-    expect_error(TR_ERR_VALUE, "sigmoid: x is NULL");
+    expect_error(TR_ERR_VALUE, "silu: x is NULL");
     tr_elu(NULL, 1);
-    expect_error(TR_ERR_VALUE, "clamp: x is NULL");
+    expect_error(TR_ERR_VALUE, "elu: x is NULL");
+}
+END_TEST
+
+/* Functions made of others speak for themselves, in their own names for their arguments. */
+START_TEST(composed_functions_say_what_is_wrong)
+{
+    tr_tensor *x = tr_ones(TR_F64, TR_SHAPE(2, 3)), *i = tr_arange(TR_I64, 3);
+    tr_tensor *(*const of_one[])(tr_tensor *) = {
+        tr_gelu, tr_gelu_tanh, tr_selu, tr_silu, tr_mish, tr_logsigmoid, tr_softsign, tr_relu6,
+        tr_hardsigmoid, tr_hardswish
+    };
+    const char *const names[] = { "gelu",       "gelu_tanh", "selu",  "silu",        "mish",
+                                  "logsigmoid", "softsign",  "relu6", "hardsigmoid", "hardswish" };
+    for (size_t k = 0; k < sizeof names / sizeof names[0]; k++) {
+        char text[200];
+        ck_assert_ptr_null(of_one[k](NULL));
+        snprintf(text, sizeof text, "%s: x is NULL", names[k]);
+        expect_error(TR_ERR_VALUE, text);
+        ck_assert_ptr_null(of_one[k](i));
+        snprintf(text, sizeof text, "%s: f32 or f64 is needed: x is i64[3]; convert with tr_cast",
+                 names[k]);
+        expect_error(TR_ERR_DTYPE, text);
+    }
+    tr_greater(i, x);
+    expect_error(TR_ERR_DTYPE,
+                 "greater: dtypes differ: b is f64[2, 3], a is i64[3]; convert one with tr_cast");
+    tr_prelu(x, tr_ones(TR_F64, TR_SHAPE(2)));
+    expect_error(TR_ERR_SHAPE,
+                 "prelu: shapes do not broadcast: slope is f64[2], x is f64[2, 3]; sizes must be "
+                 "equal or 1, counted from the last axis");
+    tr_lerp(x, x, NULL);
+    expect_error(TR_ERR_VALUE, "lerp: t is NULL");
+    tr_softsign(x); /* no name is left behind */
+    tr_sub(x, NULL);
+    expect_error(TR_ERR_VALUE, "sub: b is NULL");
 }
 END_TEST
 
@@ -468,6 +503,7 @@ int main(void)
                                    ties_are_shared_and_powers_of_zero_have_finite_derivatives,
                                    activations_have_names,
                                    a_product_applies_any_activation,
-                                   says_what_is_wrong };
+                                   says_what_is_wrong,
+                                   composed_functions_say_what_is_wrong };
     return run_suite("ops_elementwise", tests, sizeof tests / sizeof tests[0]);
 }

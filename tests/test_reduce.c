@@ -205,9 +205,39 @@ START_TEST(test_softmax)
 }
 END_TEST
 
+/* Masked cotangents and their column sums; integers, so exactly; a few columns to several vectors. */
+static void relu_gradients(void)
+{
+    draw_state = 21;
+    for (int number = 0; number < 60; number++) {
+        tr_scope *scope = tr_scope_push();
+        const tr_dtype dtype = draw(2) ? TR_F32 : TR_F64;
+        const tr_shape shape = TR_SHAPE(draw(12), draw_between(1, 70), draw_between(1, 150));
+        const int64_t n = shape.dim[2];
+        tr_tensor *g = draw_tensor(dtype, shape), *y = draw_tensor(dtype, shape);
+        tr_tensor *u = unset(dtype, shape), *sum = unset(dtype, TR_SHAPE(n));
+        tr_tensor *masked = tr_zeros(dtype, shape), *columns = tr_zeros(dtype, TR_SHAPE(n));
+        for (int64_t i = 0; i < tr_numel(u); i++) {
+            if (!(value_at(y, i) > 0)) continue;
+            set(masked, i, value_at(g, i));
+            set(columns, i % n, get(columns, i % n) + value_at(g, i));
+        }
+        ck_assert_int_eq(tri_relu_gradient(u, sum, g, y), TR_OK);
+        expect_equal(u, masked, "relu_gradient", number);
+        expect_equal(sum, columns, "sums of relu_gradient", number);
+        tr_scope_pop(scope);
+    }
+}
+
+START_TEST(test_relu_gradient)
+{
+    on_every_machine(relu_gradients);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *tests[] = { test_reductions, test_long_sums, test_same_bits, test_scans,
-                             test_softmax };
+                             test_softmax,    test_relu_gradient };
     return run_suite("reduce", tests, sizeof tests / sizeof tests[0]);
 }

@@ -315,7 +315,11 @@ START_TEST(errors_of_reductions)
     expect_error(tr_mean(none, TR_AXES(1), false), "mean: of no values: x is f32[2, 0]");
     expect_error(tr_amax(none, TR_ALL_AXES, false), "amax: of no values: x is f32[2, 0]");
     expect_error(tr_argmin(none, 1, false), "argmin: of no values: x is f32[2, 0]");
-    expect_error(tr_max(none, 1, false, NULL), "argmax: of no values: x is f32[2, 0]");
+    expect_error(tr_max(none, 1, false, NULL), "max: of no values: x is f32[2, 0]");
+    expect_error(tr_mean(tr_arange(TR_I64, 2), TR_ALL_AXES, false),
+                 "mean: f32 or f64 is needed: x is i64[2]; convert with tr_cast");
+    expect_error(tr_var(NULL, TR_ALL_AXES, 1, false), "var: x is NULL");
+    expect_error(tr_std(x, TR_AXES(2), 1, false), "std: axis 2 is not in -2 .. 1");
     expect_error(tr_sum(x, TR_AXES(2), false), "sum: axis 2 is not in -2 .. 1");
     expect_error(tr_prod(x, TR_AXES(0, 0), false), "prod: axis 0 is named twice");
     expect_error(tr_softmax(x, -3), "softmax: axis -3 is not in -2 .. 1");
@@ -382,19 +386,20 @@ START_TEST(errors_of_indices)
         "gather: the sizes of x and index differ beside axis 0: x is f32[2, 3], index is i64[1]");
     expect_error(
         tr_index_select(x, 1, I64(V(1), 3)),
-        "gather: index 3 is not below 3, the size of axis 1: x is f32[2, 3], index is i64[2, 1]");
+        "index_select: index 3 is not below 3, the size of axis 1: x is f32[2, 3], index is "
+        "i64[2, 1]");
     expect_error(tr_index_select(x, 1, tr_zeros(TR_I64, TR_SHAPE(1, 1))),
                  "index_select: the index has 2 axes, 1 is needed: x is f32[2, 3]");
     expect_error(tr_embedding(v, I64(V(1), 0)),
-                 "embedding: the table needs two axes, [entries, size]: x is f32[2]");
+                 "embedding: the table needs two axes, [entries, size]: table is f32[2]");
     expect_error(
         tr_scatter(v, 0, I64(V(1), 7), v),
-        "scatter_sum: index 7 is not below 2, the size of axis 0: x is f32[1], index is i64[1]");
+        "scatter: index 7 is not below 2, the size of axis 0: x is f32[1], index is i64[1]");
     expect_error(
         tr_scatter_add(x, 0, tr_zeros(TR_I64, TR_SHAPE(1, 4)), tr_zeros(TR_F32, TR_SHAPE(1, 4))),
-        "scatter: the index is larger along axis 1: x is f32[2, 3]");
+        "scatter_add: the index is larger along axis 1: x is f32[2, 3]");
     expect_error(tr_one_hot(I64(V(2), 0, 4), 4, TR_F32),
-                 "one_hot: 4 is not one of 4 classes: x is i64[2]");
+                 "one_hot: 4 is not one of 4 classes: index is i64[2]");
     expect_error(tr_nonzero(x), "nonzero: a mask must be u8: x is f32[2, 3]");
     expect_error(tr_take_along_axis(x, I64(V(1), 0), 0),
                  "take_along_axis: the index has 1 axes, 2 are needed: x is f32[2, 3]");

@@ -50,6 +50,7 @@ static tr_run *new_run(const char *model, const char *dir, const tr_train_option
     for (const tr_option *option = type->options; option->name != NULL; option++) {
         if (strcmp(option->name, "latent") == 0) tr_settings_set(s, "latent", "4");
         if (strcmp(option->name, "hidden") == 0) tr_settings_set(s, "hidden", "12");
+        if (strcmp(option->name, "layer_epochs") == 0) tr_settings_set(s, "layer_epochs", "1");
     }
     return tr_run_new(dir, tr_model_new(type, s, TR_SHAPE(28, 28, 1), 10, o->seed), digits, o);
 }
@@ -175,14 +176,14 @@ END_TEST
  * threads. */
 START_TEST(resuming_gives_the_same_bits)
 {
-    static const char *const models[] = { "vae", "denoising" };
+    static const char *const models[] = { "vae", "denoising", "stacked", "cvae" };
     static const int64_t     stops[] = { 1, STEPS + 1, STEPS, 2 * STEPS + 2 };
-    const char              *model = models[_i % 2];
+    const char              *model = models[_i % 4];
     const char              *whole = place("whole"), *parts = place("parts");
     ck_assert_int_eq(tr_run_train(new_run(model, whole, &small), NULL), TR_OK);
     tr_scope *scope = tr_scope_push();
     tr_run   *first = new_run(model, parts, &small);
-    ck_assert_int_eq(train_until(first, stops[_i / 2]), TR_OK);
+    ck_assert_int_eq(train_until(first, stops[_i / 4]), TR_OK);
     ck_assert_int_eq(first->state, TR_RUN_INTERRUPTED);
     tr_scope_pop(scope);
     tr_set_threads(2);
@@ -193,6 +194,24 @@ START_TEST(resuming_gives_the_same_bits)
     ck_assert_int_eq(tr_run_train(second, NULL), TR_OK);
     ck_assert_int_eq(second->epochs_done, EPOCHS);
     assert_same_weights(whole, parts);
+}
+END_TEST
+
+/* A model that fits itself takes no steps, and leaves a run like any other. */
+START_TEST(a_fit_is_a_run)
+{
+    const tr_train_options o = { .epochs = 1, .batch = 25, .limit = 60, .val_limit = 40 };
+    tr_run *run = new_run("pca", place("fitted"), &o);
+    ck_assert_int_eq(tr_run_train(run, NULL), TR_OK);
+    ck_assert_int_eq(run->state, TR_RUN_FINISHED);
+    const double train = tr_metric(&tr_run_last(run)->train, "reconstruction");
+    ck_assert_double_gt(train, 0);
+    ck_assert_double_gt(tr_metric(&tr_run_last(run)->val, "reconstruction"), train);
+    tr_run *again = tr_run_open(place("fitted"), NULL, TR_OPEN_WEIGHTS);
+    assert_ok();
+    tr_tensor *x = tr_dataset_images(run->dataset, TR_TEST, 0, 3);
+    tr_tensor *a = tr_model_reconstruct(run->model, x), *b = tr_model_reconstruct(again->model, x);
+    ck_assert_int_eq(memcmp(a->data, b->data, 3 * 784 * sizeof(float)), 0);
 }
 END_TEST
 
@@ -615,7 +634,8 @@ int main(void)
     tcase_add_test(cases, the_loss_falls_and_the_log_says_so);
     tcase_add_test(cases, evaluation_weighs_images);
     tcase_add_test(cases, a_share_of_the_train_split_is_held_out);
-    tcase_add_loop_test(cases, resuming_gives_the_same_bits, 0, 8);
+    tcase_add_loop_test(cases, resuming_gives_the_same_bits, 0, 16);
+    tcase_add_test(cases, a_fit_is_a_run);
     tcase_add_test(cases, more_epochs_later_are_the_same_as_at_once);
     tcase_add_test(cases, the_number_of_threads_does_not_matter);
     tcase_add_loop_test(cases, steps_after_the_first_allocate_nothing, 0, 4);

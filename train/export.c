@@ -127,7 +127,9 @@ static void add_plain(writer *w, const tr_module *m, const tr_conv_options *o, i
                  attribute(m), (long long)tr_dim(weight, 2), (long long)tr_dim(weight, 3),
                  (long long)kernel, (long long)(o->stride[0] > 0 ? o->stride[0] : 1),
                  m->parameters.count > 1 ? "True" : "False");
-    if (factor > 1) tri_text_add(&w->code, "        x = F.interpolate(x, scale_factor=%lld)\n", (long long)factor);
+    if (factor > 1)
+        tri_text_add(&w->code, "        x = F.interpolate(x, scale_factor=%lld)\n",
+                     (long long)factor);
     tri_text_add(&w->code, "        x = self.%s(F.pad(x, (%lld, %lld, %lld, %lld)))\n", attribute(m),
                  (long long)pad[1][0], (long long)pad[1][1], (long long)pad[0][0],
                  (long long)pad[0][1]);
@@ -140,10 +142,14 @@ static void add_convolution(writer *w, const tr_module *m, const tr_conv_options
         fail_layer(m, "it has groups or dilation");
         return;
     }
-    if (strcmp(m->type->name, "conv2d_transpose") == 0)
+    if (strcmp(m->type->name, "conv2d_transpose") == 0) {
         add_transposed(w, m, o, kernel);
-    else
-        add_plain(w, m, o, kernel, strcmp(m->type->name, "upsample_conv2d") == 0 ? 2 : 1);
+    } else if (strcmp(m->type->name, "upsample_conv2d") == 0) {
+        const tr_conv_options same = { .padding = TR_PAD_SAME }; /* as its kind always does */
+        add_plain(w, m, &same, kernel, m->out_shape.dim[1] / m->in_shape.dim[1]);
+    } else {
+        add_plain(w, m, o, kernel, 1);
+    }
     add_weights(w, m, TR_AXES(3, 2, 0, 1));
     add_activation(w, m, tr_activation_name(o->act));
 }

@@ -208,6 +208,36 @@ static bool train_part(loop *l)
     return !tri_failed();
 }
 
+static tr_tensor *next_images(void *context)
+{
+    tr_batch b;
+    return tr_loader_next(context, &b) ? b.x : NULL;
+}
+
+/* The same of a model that fits itself: a pass for its weights, another one for the row of the log. */
+static bool fit_part(loop *l)
+{
+    tr_run       *run = l->run;
+    tri_training *t = run->training;
+    tr_batch      b;
+    const double  from = now();
+    const bool    recording = tr_set_recording(false);
+    tr_model_fit(run->model, next_images, l->loader);
+    tr_loader_seek(l->loader, t->epoch, 0);
+    while (!tri_failed() && tr_loader_next(l->loader, &b)) {
+        tr_scope      *scope = tr_scope_push();
+        const tr_terms terms = step_loss(l, &b);
+        if (!tri_failed()) tri_meter_add(&t->meter, &terms, tr_dim(b.x, 0));
+        tr_scope_pop(scope);
+        t->position++;
+        l->images += tr_dim(b.x, 0);
+    }
+    tr_set_recording(recording);
+    t->seconds = t->train_seconds = now() - from;
+    l->step_seconds += t->seconds;
+    return !tri_failed();
+}
+
 /* Validates, adds the row, begins the next epoch. Weights go before the checkpoint: if the machine
  * stops in between, the epoch is done again and gives the same weights. */
 static tr_status finish_epoch(loop *l)
@@ -242,7 +272,8 @@ static tr_status train_epochs(loop *l)
     tri_training *t = run->training;
     while (!tri_failed() && t->epoch < run->options.epochs && !tri_patience_spent(run)) {
         tr_loader_seek(l->loader, t->epoch, t->position);
-        if (!train_part(l) || finish_epoch(l) != TR_OK) return tr_status_get();
+        const bool fitted = run->model->type->fit != NULL ? fit_part(l) : train_part(l);
+        if (!fitted || finish_epoch(l) != TR_OK) return tr_status_get();
     }
     if (tri_failed()) return tr_status_get();
     run->state = t->epoch < run->options.epochs ? TR_RUN_STOPPED_EARLY : TR_RUN_FINISHED;

@@ -1,0 +1,47 @@
+/* test_memory.c: what is kept for reuse. Sizes take turns in a training step, so the cache needs
+ * more than was ever in use at once; sizes that come once must not pile up. */
+#include "tensor/core.h"
+
+#include <check.h>
+#include <stdlib.h>
+
+static void use(int64_t bytes)
+{
+    tr_scope *scope = tr_scope_push();
+    ck_assert_ptr_nonnull(tr_empty(TR_U8, TR_SHAPE(bytes)));
+    tr_scope_pop(scope);
+}
+
+/* Three sizes, one after the other in each round: together two and a half times the largest. */
+START_TEST(sizes_that_take_turns_are_all_kept)
+{
+    int64_t before = 0;
+    for (int round = 0; round < 4; round++) {
+        for (int64_t size = 4; size <= 6; size++) use(size << 18);
+        if (round == 0) before = tr_memory().allocations;
+    }
+    ck_assert_int_eq(tr_memory().allocations, before);
+}
+END_TEST
+
+START_TEST(sizes_that_come_once_do_not_pile_up)
+{
+    for (int64_t size = 64; size <= 128; size++) use(size << 14);
+    const tr_memory_stats memory = tr_memory();
+    ck_assert_int_le(memory.cache_bytes, 3 * memory.peak_bytes);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("memory");
+    TCase *tests = tcase_create("reuse");
+    tcase_add_test(tests, sizes_that_take_turns_are_all_kept);
+    tcase_add_test(tests, sizes_that_come_once_do_not_pile_up);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    const int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
