@@ -1,6 +1,6 @@
-/* compress.c: `compress`: how many bits an image needs as a rounded code and how well it comes back,
- * beside principal components, rounded in the same way, and PNG files.
- * Read next: train/compress.c. */
+/* compress.c: `compress`: how many bits an image needs as a rounded code and how well it comes
+ * back, beside principal components, rounded in the same way, and PNG files. Read next:
+ * train/compress.c. */
 #include "cli/uses.h"
 
 #include "tensor/core.h"
@@ -48,7 +48,8 @@ static coder pca_coder(const tr_dataset *d, tr_tensor *x, int64_t size)
     c.codes = tr_pca_encode(&c.pca, tr_flatten(x, 1));
     c.range = ranges(tr_pca_encode(&c.pca, rows));
     double most = 0;
-    for (int64_t j = 0; c.range != NULL && j < tr_dim(c.codes, 1); j++) most = fmax(most, c.range[j]);
+    for (int64_t j = 0; c.range != NULL && j < tr_dim(c.codes, 1); j++)
+        most = fmax(most, c.range[j]);
     for (int64_t j = 0; c.range != NULL && j < tr_dim(c.codes, 1); j++) c.range[j] = most;
     return c;
 }
@@ -69,9 +70,9 @@ static void measure(const coder *c, tr_tensor *x, int bits, double *cells)
     const int64_t d = tr_dim(c->codes, 1), n = tr_dim(x, 0);
     double       *step = tr_scope_alloc((size_t)d * sizeof *step);
     for (int64_t j = 0; step != NULL && j < d; j++) step[j] = ldexp(c->range[j], -bits);
-    tr_tensor *z = step != NULL ? tr_quantise(c->codes, step, &cells[0]) : NULL;
-    tr_tensor *y = c->model != NULL ? tr_decode_rows(c->model, z)
-                                    : tr_reshape(tr_pca_decode(&c->pca, z), tr_shape_of(x));
+    tr_tensor   *z = step != NULL ? tr_quantise(c->codes, step, &cells[0]) : NULL;
+    tr_tensor   *y = c->model != NULL ? tr_decode_rows(c->model, z)
+                                      : tr_reshape(tr_pca_decode(&c->pca, z), tr_shape_of(x));
     const double mse = y != NULL ? tr_item(tr_mse(y, x, TR_MEAN)) : (double)NAN;
     cells[1] = cells[0] * (double)n / (double)tr_numel(x);
     cells[2] = mse;
@@ -102,8 +103,7 @@ static tr_status write_csv(const char *path, const table *t)
     for (int k = 0; k < COLUMNS; k++) tri_writer_printf(&w, ",%s", columns[k]);
     for (int i = 0; i < t->rows; i++) {
         tri_writer_printf(&w, "\n%s", t->labels[i]);
-        for (int k = 0; k < COLUMNS; k++)
-            tri_writer_printf(&w, ",%.9g", t->cells[i * COLUMNS + k]);
+        for (int k = 0; k < COLUMNS; k++) tri_writer_printf(&w, ",%.9g", t->cells[i * COLUMNS + k]);
     }
     tri_writer_printf(&w, "\n");
     return tri_writer_close(&w);

@@ -13,7 +13,8 @@ const arg_option impute_options[] = {
     { "rate", 0, ARG_NUMBER, "X", 0, 1, "hide each value with this probability [0.5]" },
     { "block", 0, ARG_INT, "N", 1, 65536, "hide a square of N x N pixels, anywhere" },
     { "columns", 0, ARG_TEXT, "I,J,..", 0, 0, "hide these columns" },
-    { "mask", 0, ARG_TEXT, "FILE", 0, 0, "hide what is not 0 in this .npy, or not black in this picture" },
+    { "mask", 0, ARG_TEXT, "FILE", 0, 0,
+      "hide what is not 0 in this .npy, or not black in this picture" },
     { "steps", 0, ARG_INT, "N", 1, 10000, "rounds of filling in [20]" },
     { "components", 0, ARG_INT, "N", 1, 4096, "of PCA [as many as the code has, at most 32]" },
     { "limit", 0, ARG_INT, "N", 1, 1e12, "measure on the first N test images [1000]" },
@@ -29,9 +30,9 @@ enum { PCA_IMAGES = 10000, METHODS = 3 };
 /* u8 of x's shape, or broadcast to it. */
 static tr_tensor *random_block(tr_tensor *x, int64_t size, tr_rng *rng)
 {
-    const int64_t n = tr_dim(x, 0), h = tr_dim(x, 1), w = tr_dim(x, 2);
-    const int64_t tall = size < h ? size : h, wide = size < w ? size : w;
-    tr_tensor    *mask = tr_zeros(TR_U8, TR_SHAPE(n, h, w, 1));
+    const int64_t    n = tr_dim(x, 0), h = tr_dim(x, 1), w = tr_dim(x, 2);
+    const int64_t    tall = size < h ? size : h, wide = size < w ? size : w;
+    tr_tensor       *mask = tr_zeros(TR_U8, TR_SHAPE(n, h, w, 1));
     const tr_tensor *top = tr_randint(TR_SHAPE(n), h - tall + 1, rng);
     const tr_tensor *left = tr_randint(TR_SHAPE(n), w - wide + 1, rng);
     if (mask == NULL || top == NULL || left == NULL) return NULL;
@@ -102,9 +103,8 @@ static tr_status draw(const char *path, tr_tensor *x, tr_tensor *missing, tr_ten
     tr_tensor               *known = tr_masked_fill(x, missing, 0.5), *rows[METHODS + 2];
     for (int i = 0; i < METHODS + 2; i++)
         rows[i] = tr_narrow(i == 0 ? x : i == 1 ? known : filled[i - 2], 0, 0, count);
-    const tr_tensor *picture = tri_plot_rows(
-        &(tri_rows_plot){ .images = tr_concat(rows, METHODS + 2, 0), .columns = count,
-                          .row_labels = labels });
+    const tr_tensor *picture = tri_plot_rows(&(tri_rows_plot){
+        .images = tr_concat(rows, METHODS + 2, 0), .columns = count, .row_labels = labels });
     return picture != NULL ? tr_save_image(path, picture) : tr_status_get();
 }
 
@@ -129,11 +129,12 @@ static int finish(const args *a, const tr_run *run, tr_tensor *x, tr_tensor *mis
         write_csv(path, filled[2]);
     else
         draw(path, x, missing, filled, at_most(tr_dim(x, 0), int_of(a, "count", 10)));
-    const double hidden = tr_item(
-        tr_mean(tr_expand(tr_cast(missing, TR_F32), tr_shape_of(x)), TR_ALL_AXES, false));
+    const double hidden =
+        tr_item(tr_mean(tr_expand(tr_cast(missing, TR_F32), tr_shape_of(x)), TR_ALL_AXES, false));
     if (tr_status_get() == TR_OK)
         tell(a, path,
-             (figure[]){ { "images", "", (double)tr_dim(x, 0) }, { "hidden", "of all values", hidden } },
+             (figure[]){ { "images", "", (double)tr_dim(x, 0) },
+                         { "hidden", "of all values", hidden } },
              2,
              &(table){ .name = "methods",
                        .key = "method",
@@ -159,7 +160,8 @@ int run_impute(const args *a)
     int64_t components = at_most(tri_shape_numel(code), pixels / 2 < 32 ? pixels / 2 + 1 : 32);
     components = int_of(a, "components", components);
     tr_pca pca = { 0 };
-    if (tr_pca_fit(image_rows(d, TR_TRAIN, PCA_IMAGES), components, &pca) != TR_OK) return end_run();
+    if (tr_pca_fit(image_rows(d, TR_TRAIN, PCA_IMAGES), components, &pca) != TR_OK)
+        return end_run();
     filled[0] = tr_impute(run->model, x, missing, start, 0);
     filled[1] = tr_impute_pca(&pca, x, missing, start, steps);
     filled[2] = tr_impute(run->model, x, missing, start, steps);

@@ -2,8 +2,8 @@
  *
  * A model is written as layers in turn: encoder, then mean where there is one, decoder, then what
  * makes pixels of its result. Whether that is all it does is found by computing it, and comparing
- * with what the model computes. Pictures are [N, C, H, W] there and [N, H, W, C] here, so flattening
- * and its inverse permute. Read next: npz.c. */
+ * with what the model computes. Pictures are [N, C, H, W] there and [N, H, W, C] here, so
+ * flattening and its inverse permute. Read next: npz.c. */
 #include "train/export.h"
 
 #include "nn/module.h"
@@ -123,15 +123,16 @@ static void add_plain(writer *w, const tr_module *m, const tr_conv_options *o, i
     int64_t          pad[2][2];
     for (int k = 0; k < 2; k++)
         padding(o, k, factor * m->in_shape.dim[k + 1], m->out_shape.dim[k + 1], kernel, pad[k]);
-    tri_text_add(&w->layers, "        self.%s = nn.Conv2d(%lld, %lld, %lld, stride=%lld, bias=%s)\n",
+    tri_text_add(&w->layers,
+                 "        self.%s = nn.Conv2d(%lld, %lld, %lld, stride=%lld, bias=%s)\n",
                  attribute(m), (long long)tr_dim(weight, 2), (long long)tr_dim(weight, 3),
                  (long long)kernel, (long long)(o->stride[0] > 0 ? o->stride[0] : 1),
                  m->parameters.count > 1 ? "True" : "False");
     if (factor > 1)
         tri_text_add(&w->code, "        x = F.interpolate(x, scale_factor=%lld)\n",
                      (long long)factor);
-    tri_text_add(&w->code, "        x = self.%s(F.pad(x, (%lld, %lld, %lld, %lld)))\n", attribute(m),
-                 (long long)pad[1][0], (long long)pad[1][1], (long long)pad[0][0],
+    tri_text_add(&w->code, "        x = self.%s(F.pad(x, (%lld, %lld, %lld, %lld)))\n",
+                 attribute(m), (long long)pad[1][0], (long long)pad[1][1], (long long)pad[0][0],
                  (long long)pad[0][1]);
 }
 
@@ -282,15 +283,15 @@ static tr_status write_files(const writer *w, const tr_model *model, const tri_t
     if (tr_save_safetensors(full, &w->weights, NULL) != TR_OK) return tr_status_get();
     sprintf(full, "%s.py", path);
     if (tri_writer_open(&file, full) != TR_OK) return tr_status_get();
-    tri_writer_printf(&file,
-                      "\"\"\"The trained model %s: pictures are [N, %lld, %lld, %lld] in [0, 1].\n\n"
-                      "    from %s import Model, load_weights\n"
-                      "    model = Model()\n"
-                      "    model.load_state_dict(load_weights('%s.safetensors'))\n"
-                      "\"\"\"\n%s",
-                      model->type->name, (long long)model->input.dim[2],
-                      (long long)model->input.dim[0], (long long)model->input.dim[1], name, name,
-                      head);
+    tri_writer_printf(
+        &file,
+        "\"\"\"The trained model %s: pictures are [N, %lld, %lld, %lld] in [0, 1].\n\n"
+        "    from %s import Model, load_weights\n"
+        "    model = Model()\n"
+        "    model.load_state_dict(load_weights('%s.safetensors'))\n"
+        "\"\"\"\n%s",
+        model->type->name, (long long)model->input.dim[2], (long long)model->input.dim[0],
+        (long long)model->input.dim[1], name, name, head);
     tri_writer_printf(&file, "    def __init__(self):\n        super().__init__()\n%s\n",
                       w->layers.bytes);
     tri_writer_printf(&file, "    def encode(self, x):\n%s        return x\n\n", encode->bytes);
@@ -302,9 +303,9 @@ static tr_status write_files(const writer *w, const tr_model *model, const tri_t
 
 static void export_torch(tr_model *model, const char *path)
 {
-    tr_module *parts[3] = { find_part(model, "encoder"), find_part(model, "mean"),
-                            find_part(model, "decoder") };
-    const bool rows = parts[0] != NULL && begins_with_linear(parts[0]);
+    tr_module  *parts[3] = { find_part(model, "encoder"), find_part(model, "mean"),
+                             find_part(model, "decoder") };
+    const bool  rows = parts[0] != NULL && begins_with_linear(parts[0]);
     const char *output =
         parts[0] != NULL && parts[2] != NULL ? try_parts(model, parts, rows) : NULL;
     if (output == NULL) {

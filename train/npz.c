@@ -38,8 +38,8 @@ static size_t npy_header(const tr_tensor *t, char header[512])
     static const char *const kinds[] = { "<f4", "<f8", "<i8", "|u1" };
     char                     shape[200] = "";
     for (int i = 0, used = 0; i < t->rank; i++)
-        used += snprintf(shape + used, sizeof shape - (size_t)used, "%lld,",
-                         (long long)t->shape[i]);
+        used +=
+            snprintf(shape + used, sizeof shape - (size_t)used, "%lld,", (long long)t->shape[i]);
     memcpy(header, "\x93NUMPY\x01\x00", 8);
     size_t size = 10 + (size_t)snprintf(header + 10, 500,
                                         "{'descr': '%s', 'fortran_order': False, 'shape': (%s), }",
