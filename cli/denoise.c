@@ -11,7 +11,7 @@ const arg_option denoise_options[] = {
     ARG_DATA,
     ARG_OUT("picture: .png, .pgm or .ppm [RUN/denoise.png]"),
     { "level", 0, ARG_NUMBER, "X", 0, 10, "how much noise [the model's; 0.5 for models without]" },
-    { "levels", 0, ARG_TEXT, "X,Y,..", 0, 0, "and how much else [half, three halves and twice that]" },
+    { "levels", 0, ARG_TEXT, "X,Y,..", 0, 0,       "and how much else [half, three halves and twice that]" },
     { "count", 'n', ARG_INT, "N", 1, 1000, "how many images to draw [10]" },
     { "limit", 0, ARG_INT, "N", 1, 1e12, "measure on the first N test images [500]" },
     { "seed", 0, ARG_INT, "N", 0, 0x1p53, "of random numbers [0]" },

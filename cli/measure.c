@@ -8,6 +8,8 @@
 const arg_option eval_options[] = {
     ARG_DATA,
     { "limit", 0, ARG_INT, "N", 1, 1e12, "measure on the first N images only [all]" },
+    { "nll", 0, ARG_INT, "N", 1, 1e6,
+      "also -ln p(x) by importance sampling with N codes; 5000 are usual" },
     { "seed", 0, ARG_INT, "N", 0, 0x1p53, "of the model's own noise [the run's]" },
     { 0 },
 };
@@ -32,6 +34,26 @@ static double reconstruction_error(const tr_run *run, int64_t count)
     return sum / (double)count;
 }
 
+/* -ln p(x), averaged over the same images; NaN where it was not asked for. */
+static double negative_log_likelihood(const args *a, const tr_run *run, int64_t count)
+{
+    enum { BATCH = 50 };
+    const tr_dataset *d = run->dataset;
+    tr_rng rng = tr_rng_seed((uint64_t)int_of(a, "seed", (int64_t)run->options.seed));
+    double sum = 0;
+    if (!has(a, "nll")) return (double)NAN;
+    for (int64_t i = 0; i < count && tr_status_get() == TR_OK; i += BATCH) {
+        const int64_t end = i + BATCH < count ? i + BATCH : count;
+        tr_scope     *scope = tr_scope_push();
+        tr_tensor    *labels = d->classes > 0 ? tr_dataset_labels(d, TR_TEST, i, end) : NULL;
+        tr_tensor    *x = tr_dataset_images(d, TR_TEST, i, end);
+        tr_tensor *one = tr_model_log_likelihood(run->model, x, labels, int_of(a, "nll", 1), &rng);
+        if (one != NULL) sum -= tr_item(tr_sum(one, TR_ALL_AXES, false));
+        tr_scope_pop(scope);
+    }
+    return sum / (double)count;
+}
+
 int run_eval(const args *a)
 {
     tr_run *run = open_run(a, TR_OPEN_WEIGHTS, true);
@@ -48,6 +70,7 @@ int run_eval(const args *a)
                                 .seed = (uint64_t)int_of(a, "seed", (int64_t)run->options.seed) },
         &metrics);
     const double mse = reconstruction_error(run, count);
+    const double nll = negative_log_likelihood(a, run, count);
     if (tr_status_get() != TR_OK) return end_run();
     const double psnr = -10 * log10(mse);
     if (has(a, "json")) {
@@ -62,6 +85,10 @@ int run_eval(const args *a)
         tri_text_number(&t, mse);
         tri_text_add(&t, ",\"reconstruction_psnr\":");
         tri_text_number(&t, psnr);
+        if (has(a, "nll")) {
+            tri_text_add(&t, ",\"nll\":");
+            tri_text_number(&t, nll);
+        }
         tri_text_add(&t, "}");
         print_json(&t);
     } else if (!has(a, "quiet")) {
@@ -72,6 +99,7 @@ int run_eval(const args *a)
                    tr_unit_name(run->model->type->unit));
         printf("  %-22s %-12.6g average per pixel\n", "reconstruction MSE", mse);
         printf("  %-22s %-12.2f dB\n", "reconstruction PSNR", psnr);
+        if (has(a, "nll")) printf("  %-22s %-12.6g nats per image\n", "-ln p(x)", nll);
     }
     return EXIT_OK;
 }

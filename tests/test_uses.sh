@@ -117,6 +117,10 @@ expect 0 denoise clean --levels 0.1,1 --limit 50 -n 3 --out d.ppm --json; pictur
 shows '"psnr_noisy":[0-9.]+,"psnr":[0-9.]+,"levels":\[(\{"level":"[0-9.]+","psnr_noisy":[0-9.]+,"psnr":[0-9.]+\},?){3}\]'
 expect 2 denoise clean --levels 0.1,much; grep -q -- '--levels is 0.1,much' err || complain levels
 
+# --- Likelihood ----------------------------------------------------------------------------------------
+expect 0 eval vae --limit 60 --nll 20 --json; shows '"nll":[0-9.]+\}$'
+expect 1 eval plain --limit 60 --nll 20; grep -q 'gives pictures no likelihood' err || complain nll
+
 # --- Bits ----------------------------------------------------------------------------------------------
 expect 0 compress plain --limit 50 --bits 3 --out r.ppm --csv r.csv --json; picture r.ppm
 shows '"rates":\[\{"coder":"code 2\^-1","bits":[0-9.]+,"bits_per_pixel":'

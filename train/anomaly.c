@@ -41,7 +41,8 @@ tr_status tr_anomaly_scores(tr_model *model, const tr_dataset *data, tr_data_spl
         tr_tensor    *batch =
             o.kind == TR_SCORE_ERROR
                    ? errors(model, x)
-                   : negative_elbos(model, x, labels, o.samples, tr_rng_stream(o.seed, (uint64_t)i));
+                   : negative_elbos(model, x, labels, o.samples,
+                                    tr_rng_stream(o.seed, (uint64_t)i));
         if (batch != NULL) tr_copy_out(tr_cast(batch, TR_F64), score + (i - begin));
         tr_scope_pop(scope);
     }
