@@ -156,8 +156,8 @@ static int judge(const findings *f, figure figures[8])
     figures[count++] = (figure){ "average_precision", "",
                                  tr_average_precision(f->score, f->anomalous, f->count) };
     figures[count++] = (figure){ "recall", "of anomalies, at the threshold", hits / anomalies };
-    figures[count++] =
-        (figure){ "false_alarms", "of normal images, at the threshold", (flagged - hits) / normals };
+    figures[count++] = (figure){ "false_alarms", "of normal images, at the threshold",
+                                 (flagged - hits) / normals };
     return count;
 }
 

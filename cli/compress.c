@@ -1,6 +1,6 @@
-/* compress.c: `compress`: how many bits an image needs as a rounded code and how well it comes back,
- * beside principal components, rounded in the same way, and PNG files.
- * Read next: train/compress.c. */
+/* compress.c: `compress`: how many bits an image needs as a rounded code and how well it comes
+ * back, beside principal components, rounded in the same way, and PNG files. Read next:
+ * train/compress.c. */
 #include "cli/uses.h"
 
 #include "tensor/core.h"
@@ -48,7 +48,8 @@ static coder pca_coder(const tr_dataset *d, tr_tensor *x, int64_t size)
     c.codes = tr_pca_encode(&c.pca, tr_flatten(x, 1));
     c.range = ranges(tr_pca_encode(&c.pca, rows));
     double most = 0;
-    for (int64_t j = 0; c.range != NULL && j < tr_dim(c.codes, 1); j++) most = fmax(most, c.range[j]);
+    for (int64_t j = 0; c.range != NULL && j < tr_dim(c.codes, 1); j++)
+        most = fmax(most, c.range[j]);
     for (int64_t j = 0; c.range != NULL && j < tr_dim(c.codes, 1); j++) c.range[j] = most;
     return c;
 }

@@ -13,7 +13,8 @@ const arg_option impute_options[] = {
     { "rate", 0, ARG_NUMBER, "X", 0, 1, "hide each value with this probability [0.5]" },
     { "block", 0, ARG_INT, "N", 1, 65536, "hide a square of N x N pixels, anywhere" },
     { "columns", 0, ARG_TEXT, "I,J,..", 0, 0, "hide these columns" },
-    { "mask", 0, ARG_TEXT, "FILE", 0, 0, "hide what is not 0 in this .npy, or not black in this picture" },
+    { "mask", 0, ARG_TEXT, "FILE", 0, 0,
+      "hide what is not 0 in this .npy, or not black in this picture" },
     { "steps", 0, ARG_INT, "N", 1, 10000, "rounds of filling in [20]" },
     { "components", 0, ARG_INT, "N", 1, 4096, "of PCA [as many as the code has, at most 32]" },
     { "limit", 0, ARG_INT, "N", 1, 1e12, "measure on the first N test images [1000]" },
@@ -133,7 +134,8 @@ static int finish(const args *a, const tr_run *run, tr_tensor *x, tr_tensor *mis
         tr_mean(tr_expand(tr_cast(missing, TR_F32), tr_shape_of(x)), TR_ALL_AXES, false));
     if (tr_status_get() == TR_OK)
         tell(a, path,
-             (figure[]){ { "images", "", (double)tr_dim(x, 0) }, { "hidden", "of all values", hidden } },
+             (figure[]){ { "images", "", (double)tr_dim(x, 0) },
+                         { "hidden", "of all values", hidden } },
              2,
              &(table){ .name = "methods",
                        .key = "method",
@@ -159,7 +161,8 @@ int run_impute(const args *a)
     int64_t components = at_most(tri_shape_numel(code), pixels / 2 < 32 ? pixels / 2 + 1 : 32);
     components = int_of(a, "components", components);
     tr_pca pca = { 0 };
-    if (tr_pca_fit(image_rows(d, TR_TRAIN, PCA_IMAGES), components, &pca) != TR_OK) return end_run();
+    if (tr_pca_fit(image_rows(d, TR_TRAIN, PCA_IMAGES), components, &pca) != TR_OK)
+        return end_run();
     filled[0] = tr_impute(run->model, x, missing, start, 0);
     filled[1] = tr_impute_pca(&pca, x, missing, start, steps);
     filled[2] = tr_impute(run->model, x, missing, start, steps);

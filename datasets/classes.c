@@ -29,9 +29,10 @@ static tr_status mark(const tr_dataset *d, const char *classes, bool *kept)
         const size_t length = strcspn(at, ",");
         const int64_t k = find(d, at, length);
         if (k < 0)
-            return tr_fail(TR_ERR_VALUE,
-                           "dataset: \"%.*s\" is no class of %s; they are 0 .. %lld, or their names",
-                           (int)length, at, d->spec, (long long)d->classes - 1);
+            return tr_fail(
+                TR_ERR_VALUE,
+                "dataset: \"%.*s\" is no class of %s; they are 0 .. %lld, or their names",
+                (int)length, at, d->spec, (long long)d->classes - 1);
         kept[k] = !without;
         at += length;
         if (*at == '\0') return TR_OK;
@@ -41,13 +42,15 @@ static tr_status mark(const tr_dataset *d, const char *classes, bool *kept)
 tr_status tri_keep_classes(tr_dataset *d, const char *classes)
 {
     if (d->classes == 0)
-        return tr_fail(TR_ERR_VALUE, "dataset: classes cannot be chosen: %s has no labels", d->spec);
+        return tr_fail(TR_ERR_VALUE, "dataset: classes cannot be chosen: %s has no labels",
+                       d->spec);
     tri_rows *rows = &d->source->split[TR_TRAIN];
     const int64_t count = d->count[TR_TRAIN];
     bool *kept = tr_scope_alloc((size_t)d->classes * sizeof *kept);
     int64_t *row = tr_scope_alloc((size_t)(count + 1) * sizeof *row), left = 0;
     d->classes_kept = tri_copy_text(classes);
-    if (!kept || !row || !d->classes_kept || mark(d, classes, kept) != TR_OK) return tr_status_get();
+    if (!kept || !row || !d->classes_kept || mark(d, classes, kept) != TR_OK)
+        return tr_status_get();
     for (int64_t i = 0; i < count; i++)
         if (kept[tri_source_label(d, TR_TRAIN, i)]) row[left++] = rows->row ? rows->row[i] : i;
     if (left == 0)

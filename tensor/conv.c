@@ -277,7 +277,8 @@ static void plan_few(conv *s)
  */
 static void plan_items(conv *s)
 {
-    const int64_t pixel = s->source.pixel > 0 ? s->source.pixel : 1; /* pictures may have no channels */
+    const int64_t pixel =
+        s->source.pixel > 0 ? s->source.pixel : 1; /* pictures may have no channels */
     const int64_t row_bytes = s->frame.cols * pixel;
     int64_t       rows = (FRAME_BYTES / row_bytes - s->h.reach) / s->h.step + 1;
     const int64_t share = tri_ceil_div(s->rows * s->images, ITEMS);

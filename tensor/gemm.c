@@ -6,9 +6,9 @@
  * stays in the first cache, and multiplies it by all of its panels of b, which stream from the
  * second cache. A sum too long for that is cut into pieces along k, whose results are added in
  * order. Where a has only a few rows the order is another one (multiply_short), and where b is
- * transposed as well c^T is computed (multiply_turned). Blocks, tasks and pieces depend on the shape only, and each element of c is computed by
- * one task: same bits on any number of threads. Read next: gemm.h (operands), kernels_gemm.inc (the
- * register block). */
+ * transposed as well c^T is computed (multiply_turned). Blocks, tasks and pieces depend on the
+ * shape only, and each element of c is computed by one task: same bits on any number of threads.
+ * Read next: gemm.h (operands), kernels_gemm.inc (the register block). */
 #include "tensor/gemm.h"
 
 #include <assert.h>

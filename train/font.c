@@ -1,6 +1,6 @@
-/* font.c: letters of 5 x 7 pixels for labels in pictures. A letter is a row of numbers from its top,
- * 16 the leftmost pixel, 1 the rightmost; rows 7 and 8 lie below the line. What is not ASCII is
- * drawn as a question mark. Read next: canvas.c, which draws with it. */
+/* font.c: letters of 5 x 7 pixels for labels in pictures. A letter is a row of numbers from its
+ * top, 16 the leftmost pixel, 1 the rightmost; rows 7 and 8 lie below the line. What is not ASCII
+ * is drawn as a question mark. Read next: canvas.c, which draws with it. */
 #include "train/canvas.h"
 
 /* clang-format off */

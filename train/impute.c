@@ -1,7 +1,7 @@
-/* impute.c: missing values. A model fills them with what it would reconstruct, given the known ones:
- * start from the mean, then repeat x <- known values, and decode(encode(x)) elsewhere, which climbs
- * to pictures that the model finds plausible (Rezende, Mohamed & Wierstra 2014, appendix F, without
- * the noise). PCA fills in the same way. Read next: pca.c. */
+/* impute.c: missing values. A model fills them with what it would reconstruct, given the known
+ * ones: start from the mean, then repeat x <- known values, and decode(encode(x)) elsewhere, which
+ * climbs to pictures that the model finds plausible (Rezende, Mohamed & Wierstra 2014, appendix F,
+ * without the noise). PCA fills in the same way. Read next: pca.c. */
 #include "train/uses.h"
 
 #include "nn/nn.h"

@@ -178,7 +178,8 @@ static void draw_line(const frame *f, const tri_line *l, uint32_t colour)
 
 tr_tensor *tri_plot_lines(const tri_line_plot *p)
 {
-    double  low[2] = { (double)INFINITY, (double)INFINITY }, high[2] = { -(double)INFINITY, -(double)INFINITY };
+    double low[2] = { (double)INFINITY, (double)INFINITY },
+           high[2] = { -(double)INFINITY, -(double)INFINITY };
     int64_t legend = 0;
     for (int k = 0; k < p->count; k++) {
         const tri_line *l = &p->line[k];
@@ -219,7 +220,8 @@ tr_tensor *tri_plot_points(const tri_point_plot *p)
     if (points == NULL) return NULL;
     const float  *v = points->data;
     const int64_t n = points->shape[0], *label = p->labels != NULL ? p->labels->data : NULL;
-    double        low[2] = { (double)INFINITY, (double)INFINITY }, high[2] = { -(double)INFINITY, -(double)INFINITY };
+    double        low[2] = { (double)INFINITY, (double)INFINITY },
+           high[2] = { -(double)INFINITY, -(double)INFINITY };
     for (int64_t i = 0; i < 2 * n; i++) {
         low[i % 2] = fmin(low[i % 2], (double)v[i]);
         high[i % 2] = fmax(high[i % 2], (double)v[i]);

@@ -117,7 +117,8 @@ double tr_linear_accuracy(const tr_features *train, const tr_features *test, int
     if (!tri_failed()) train_softmax(linear, x, train->labels);
     tr_set_recording(false);
     const tr_tensor *guess =
-        tri_failed() ? NULL : tr_argmax(tr_forward(linear, normalised(test->x, train->x)), 1, false);
+        tri_failed() ? NULL
+                     : tr_argmax(tr_forward(linear, normalised(test->x, train->x)), 1, false);
     int64_t right = 0;
     for (int64_t i = 0; i < tr_numel(guess); i++)
         right += ((const int64_t *)guess->data)[i] == ((const int64_t *)test->labels->data)[i];
