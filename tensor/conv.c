@@ -25,7 +25,7 @@
 
 enum {
     FRAME_BYTES = 1 << 18, /* aimed at for a frame: an eighth of the second cache */
-    FINISH_BYTES = 1 << 14,
+    FINISH_BYTES = 1 << 14, /* of results that get bias and activation together */
     SLOTS = 32,            /* tasks at most, each with memory for its frame */
     ITEMS = 16             /* at least, if the picture has that many rows */
 };
