@@ -140,6 +140,7 @@ static bool record(const tr_call *c, size_t attribute_bytes)
         memcpy(copy, c->attributes, attribute_bytes);
         node->call.attributes = copy;
     }
+    node->module = thread->module_path;
     node->serial = ++thread->counter;
     node->previous = thread->tape;
     thread->tape = node;
@@ -168,7 +169,9 @@ tr_tensor *tr_apply(const tr_op *op, tr_tensor *const *inputs, int input_count,
     if (op->forward(&c) != TR_OK || c.out == NULL) return NULL;
     if (wants_record(&c) && !record(&c, attribute_bytes)) return NULL;
     const tri_thread *thread = tri_this_thread();
-    if (thread->anomaly && !tri_check_finite(&c, c.out, "result", thread->counter)) return NULL;
+    if (thread->anomaly &&
+        !tri_check_finite(&c, c.out, "result", thread->counter, thread->module_path))
+        return NULL;
     return c.out;
 }
 
@@ -215,7 +218,8 @@ bool tr_set_anomaly_detection(bool on)
     return before;
 }
 
-bool tri_check_finite(const tr_call *c, const tr_tensor *t, const char *what, uint64_t serial)
+bool tri_check_finite(const tr_call *c, const tr_tensor *t, const char *what, uint64_t serial,
+                      const char *module)
 {
     if (t->dtype != TR_F32 && t->dtype != TR_F64) return true;
     tr_scope        *scratch = tr_scope_push();
@@ -234,6 +238,8 @@ bool tri_check_finite(const tr_call *c, const tr_tensor *t, const char *what, ui
     tri_this_thread()->function = NULL; /* the operation on the tape is looked for */
     snprintf(problem, sizeof problem, "the %s has %s at element %lld, operation %llu of the tape",
              what, isnan(value) ? "NaN" : "Inf", (long long)bad, (unsigned long long)serial);
-    tr_fail_call(c, TR_ERR_VALUE, problem, tri_this_thread()->module_path);
+    char place[160];
+    snprintf(place, sizeof place, "in module %s", module != NULL ? module : "");
+    tr_fail_call(c, TR_ERR_VALUE, problem, module != NULL ? place : NULL);
     return false;
 }

@@ -188,7 +188,7 @@ static bool apply_rule(const walk *w, tr_node *node, tr_tensor *g, tr_tensor **g
     for (int i = 0; i < c->input_count && !tri_failed(); i++) {
         if (!c->wants[i]) gin[i] = NULL;
         if (gin[i] == NULL || !check_gradient(c, i, gin[i])) continue;
-        if (anomaly && !tri_check_finite(c, gin[i], "gradient", node->serial)) break;
+        if (anomaly && !tri_check_finite(c, gin[i], "gradient", node->serial, node->module)) break;
         if (scope != NULL) gin[i] = tr_scope_keep(gin[i]);
     }
     tr_scope_pop(scope);

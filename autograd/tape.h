@@ -10,6 +10,7 @@ typedef struct tr_node {
     tr_call         call;
     struct tr_node *previous; /* the call recorded before this one in this thread */
     uint64_t        serial;   /* its number, counted from the start of the thread */
+    const char     *module;   /* path of the module that was applied, for messages; or NULL */
     uint32_t       *versions; /* of the storage of inputs and result at the call */
 } tr_node;
 
@@ -24,7 +25,8 @@ typedef struct tri_hook {
 bool tri_broadcast_shape(const tr_shape *shapes, int count, tr_shape *result);
 
 /* False and an error where t, the `what` of this call, holds NaN or Inf. `serial` is the call's. */
-bool tri_check_finite(const tr_call *c, const tr_tensor *t, const char *what, uint64_t serial);
+bool tri_check_finite(const tr_call *c, const tr_tensor *t, const char *what, uint64_t serial,
+                      const char *module);
 
 /* Applies an operation of one or two arguments that has no attributes. */
 tr_tensor *tri_apply_unary(const tr_op *op, tr_tensor *x);

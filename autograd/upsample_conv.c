@@ -20,8 +20,8 @@ static bool fail(const tr_call *c, const char *problem, const char *hint)
 }
 
 /* y = act(conv2d(X, w) + bias), X = upsample_nearest(x, f), padding 'same'; with u = g act'(y),
- *   gx = upsample_nearest_dx(conv2d_dx(u, w))    gw = conv2d_dw(X, u)    gbias = sum of u over n,
- * i, j */
+ *   gx = upsample_nearest_dx(conv2d_dx(u, w))    gw = conv2d_dw(X, u)    gbias = sum of u
+ * over n, i, j */
 static bool upsample_conv2d_shape(tr_call *c)
 {
     const upsample_conv_attributes *a = c->attributes;

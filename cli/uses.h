@@ -69,4 +69,16 @@ int                     run_arithmetic(const args *a);
 extern const arg_option anomaly_options[];
 int run_anomaly(const args *a);
 
+extern const arg_option impute_options[];
+int run_impute(const args *a);
+
+extern const arg_option embed_options[];
+int run_embed(const args *a);
+
+extern const arg_option probe_options[];
+int run_probe(const args *a);
+
+extern const arg_option compress_options[];
+int run_compress(const args *a);
+
 #endif

@@ -2,13 +2,14 @@
  * what pictures are like: the identity is a perfect solution. Three means keep it from copying,
  * each off at 0, so that the difference can be seen:
  *
- *     x~ = clip(x + noise e, 0, 1)              e ~ N(0, 1): copying would copy the noise too
+ *     x~ = x + noise e                             e ~ N(0, 1): copying would copy the noise too
  *     h = dropout(relu(x~ W1 + b1))             no single unit can be relied on
  *     y = sigmoid(h W2 + b2)
  *     minimise d(x, y) + weight_decay / 2 (|W1|^2 + |W2|^2)
  *
- * Noise and dropout are for training only (Srivastava et al. 2014); what is validated is d(x, y) of
- * clean pictures. Default network: 784-1024-784. Read next: sparse.c, which limits the code itself.
+ * The noise is not clipped: its mean must be 0, or clean pictures would be strangers later. Noise
+ * and dropout are for training only (Srivastava et al. 2014); what is validated is d(x, y) of clean
+ * pictures. Default network: 784-1024-784. Read next: sparse.c, which limits the code itself.
  */
 #include "models/zoo.h"
 
@@ -50,7 +51,7 @@ static tr_terms loss(tr_model *m, tr_tensor *x, tr_tensor *labels, tr_rng *rng)
     const double dropout = m->net->training ? tr_settings_float(m->settings, "dropout") : 0;
     const double decay = tr_settings_float(m->settings, "weight_decay");
     tr_tensor   *rows = tri_rows(x), *input = rows; /* [N, pixels] */
-    if (noise > 0) input = tr_clamp(tr_add(rows, tr_scale(tr_normal_like(rows, rng), noise)), 0, 1);
+    if (noise > 0) input = tr_add(rows, tr_scale(tr_normal_like(rows, rng), noise));
     tr_tensor *code = tri_encode(m, input); /* [N, D] */
     if (dropout > 0) code = tr_dropout(code, dropout, rng);
     tr_terms   terms = { 0 };

@@ -6,7 +6,7 @@
  *                   KL = rate ln(rate / r) + (1 - rate) ln((1 - rate) / (1 - r))
  *     penalty=topk  h keeps the k largest units of each picture                 ReLU code
  *     penalty=wta   h_j keeps its largest values over the batch, the share      ReLU code
- *                   `rate` of the pictures; only in training
+ *                   `rate` of the pictures; not in encoding
  *
  * (Ng 2011 for l1 and kl; Makhzani & Frey 2014 for topk; Makhzani & Frey 2015 for wta.) Besides the
  * loss it reports the mean activation, the units that no picture of the batch makes active, and L0,
@@ -52,19 +52,19 @@ static tr_tensor *keep_largest(tr_tensor *h, int64_t k, int axis)
     return largest != NULL ? tr_scatter_sum(largest, axis, place, tr_dim(h, axis)) : NULL;
 }
 
-/* [N, D] of pictures as rows */
-static tr_tensor *code_of(tr_model *m, tr_tensor *rows)
+/* [N, D] of pictures as rows; whole_batch: they are many enough to choose among for wta. */
+static tr_tensor *code_of(tr_model *m, tr_tensor *rows, bool whole_batch)
 {
     tr_tensor *h = tri_encode(m, rows);
     if (is(m, "topk")) return keep_largest(h, tr_settings_int(m->settings, "k"), 1);
-    if (h == NULL || !is(m, "wta") || !m->net->training) return h;
+    if (h == NULL || !is(m, "wta") || !whole_batch) return h;
     const double served = tr_settings_float(m->settings, "rate") * (double)tr_dim(h, 0);
     return keep_largest(h, (int64_t)ceil(served), 0);
 }
 
 static tr_tensor *encode(tr_model *m, tr_tensor *x)
 {
-    return code_of(m, tri_rows(x));
+    return code_of(m, tri_rows(x), m->net->training);
 }
 
 /* --- The loss --------------------------------------------------------------------------------- */
@@ -94,7 +94,7 @@ static tr_terms loss(tr_model *m, tr_tensor *x, tr_tensor *labels, tr_rng *rng)
 {
     (void)labels;
     (void)rng;
-    tr_tensor *rows = tri_rows(x), *h = code_of(m, rows);
+    tr_tensor *rows = tri_rows(x), *h = code_of(m, rows, true);
     tr_terms   terms = { 0 };
     if (h == NULL) return terms;
     terms.loss = tri_plain_term(m, &terms, h, rows);

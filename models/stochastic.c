@@ -2,17 +2,16 @@
  * section 14.4). A code is drawn, and what is minimised is how surprising the picture is given it,
  * in nats per picture:
  *
- *     q(h|x) = N(tanh f(x), noise^2)                      h = tanh f(x) + noise e,  e ~ N(0, 1)
+ *     q(h|x) = N(c, noise^2),  c = f(x) / rms f(x)        h = c + noise e,  e ~ N(0, 1)
  *     minimise -E ln p(x|h)
  *
  *     likelihood=bernoulli  p(x|h): pixels on with probability sigmoid(g(h))
- *     likelihood=gaussian   N(sigmoid(g(h)), v(h)), v = 1e-4 + softplus(g'(h)) learned for each
- * pixel
+ *     likelihood=gaussian   N(sigmoid(g(h)), v(h)), v = 1e-4 + softplus(g'(h)) for each pixel
  *
- * The mean lies in (-1, 1) and the noise is given, so a code carries about ln(1 / noise) nats a
- * unit and no more: were the noise learned too, it would vanish, for nothing here pays for it. The
- * floor of v keeps the density of pixels that never change finite. Read next: vae.c, where a prior
- * pays.        */
+ * The mean c has mean square 1 and the noise is given, so a code carries at most
+ * 1/2 ln(1 + 1 / noise^2) nats a unit (the Gaussian channel, Shannon 1948): were the noise learned
+ * too, it would vanish, for nothing here pays for it. The floor of v keeps the density of pixels
+ * that never change finite. Read next: vae.c, where a prior pays. */
 #include "models/zoo.h"
 
 static const tr_option options[] = {
@@ -36,8 +35,14 @@ static tr_status build(tr_model *m)
     const int     count = tr_settings_sizes(m->settings, "hidden", hidden);
     const int64_t latent = tr_settings_int(m->settings, "latent");
     const int64_t out = gaussian(m) ? 2 * m->pixels : m->pixels;
-    return tri_autoencoder(m, tri_mlp(m->pixels, hidden, count, latent, TR_RELU, TR_TANH),
+    return tri_autoencoder(m, tri_mlp(m->pixels, hidden, count, latent, TR_RELU, TR_IDENTITY),
                            tri_mlp_mirror(latent, hidden, count, out, TR_RELU, TR_IDENTITY));
+}
+
+/* The mean of q(h|x), [N, D]. */
+static tr_tensor *encode(tr_model *m, tr_tensor *x)
+{
+    return tr_rms_norm(tri_rows_encode(m, x), NULL, 1e-6);
 }
 
 /* -ln p(x|h), summed over pixels, averaged over pictures. */
@@ -55,7 +60,7 @@ static tr_terms loss(tr_model *m, tr_tensor *x, tr_tensor *labels, tr_rng *rng)
 {
     (void)labels;
     const double noise = tr_settings_float(m->settings, "noise");
-    tr_tensor   *rows = tri_rows(x), *mean = tri_encode(m, rows); /* [N, pixels], [N, D] */
+    tr_tensor   *rows = tri_rows(x), *mean = encode(m, x); /* [N, pixels], [N, D] */
     if (mean == NULL) return (tr_terms){ 0 };
     tr_tensor *h = tr_add(mean, tr_scale(tr_normal_like(mean, rng), noise));
     tr_terms   terms = { 0 };
@@ -80,6 +85,6 @@ const tr_model_type tri_model_stochastic = {
     .lr = 1e-3,
     .build = build,
     .loss = loss,
-    .encode = tri_rows_encode,
+    .encode = encode,
     .decode = decode,
 };

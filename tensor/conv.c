@@ -25,6 +25,7 @@
 
 enum {
     FRAME_BYTES = 1 << 18, /* aimed at for a frame: an eighth of the second cache */
+    FINISH_BYTES = 1 << 14,
     SLOTS = 32,            /* tasks at most, each with memory for its frame */
     ITEMS = 16             /* at least, if the picture has that many rows */
 };
@@ -216,12 +217,18 @@ static void convolve_few(const conv *s, const pass *p, const char *frame, int64_
                     c + (i * p->out_row + j * p->out_col) * size);
 }
 
+/* Bias and activation; of adjacent rows, as many at a time as stay in the first cache. */
 static void finish_rows(const conv *s, const pass *p, int64_t rows, char *c)
 {
-    const int64_t channels = s->out * s->groups;
-    for (int64_t i = 0; i < rows; i++)
-        tri_finish(&s->block, s->epilogue, s->bias, c + i * p->out_row * s->block.size, p->out_col,
-                   p->cols, channels);
+    const int64_t channels = s->out * s->groups, row_bytes = p->out_row * s->block.size;
+    int64_t       together = 1;
+    if (p->out_col == channels && p->out_row == p->cols * channels)
+        together = FINISH_BYTES / row_bytes + 1;
+    for (int64_t i = 0; i < rows; i += together) {
+        const int64_t count = rows - i < together ? rows - i : together;
+        tri_finish(&s->block, s->epilogue, s->bias, c + i * row_bytes, p->out_col, count * p->cols,
+                   channels);
+    }
 }
 
 static void convolve_items(void *context, int64_t begin, int64_t end)

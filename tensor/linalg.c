@@ -329,23 +329,25 @@ static void ql_step(int64_t n, int64_t l, int64_t m, double *d, double *e, doubl
     e[m] = 0;
 }
 
-/* The first row at or after l where the matrix falls into two parts: what lies beside the diagonal is
- * lost in the rounding of the largest element, 1. By the diagonal alone a matrix of low rank, such as
- * the covariance of pictures with a black margin, would not fall apart: it is rounding itself there. */
-static int64_t split(int64_t n, int64_t l, const double *d, const double *e)
+/* The first row at or after l where the matrix falls into two parts: what stands beside the diagonal
+ * is rounding noise of the whole, whose size is `norm`. Against its own neighbours it may be large
+ * where the matrix is singular and they are noise too. */
+static int64_t split(int64_t n, int64_t l, const double *e, double norm)
 {
     int64_t m = l;
-    while (m + 1 < n && !(fabs(e[m]) <= DBL_EPSILON * (1 + fabs(d[m]) + fabs(d[m + 1])))) m++;
+    while (m + 1 < n && !(fabs(e[m]) <= DBL_EPSILON * norm)) m++;
     return m;
 }
 
 static bool diagonalise(int64_t n, double *d, double *e, double *z)
 {
     enum { MAX_STEPS = 60 }; /* two or three are usual */
+    double norm = 0;
+    for (int64_t l = 0; l < n; l++) norm = fmax(norm, fabs(d[l]) + fabs(e[l]));
     for (int64_t l = 0; l < n; l++) {
         int     steps = 0;
         int64_t m;
-        while ((m = split(n, l, d, e)) != l) {
+        while ((m = split(n, l, e, norm)) != l) {
             if (steps++ == MAX_STEPS) return false;
             ql_step(n, l, m, d, e, z);
         }

@@ -119,35 +119,47 @@ static void make_z(const folded *s, int64_t n, const int64_t low[2], const int64
                           z + (((i - low[0]) * cols - low[1]) * s->pitch + j) * s->size, s->pitch);
 }
 
+/* Columns of z, from `low`, that the window's columns see from output columns 0 .. factor - 1. */
+static void find_columns(const folded *s, int64_t low, int64_t *column)
+{
+    for (int64_t phase = 0; phase < s->factor; phase++)
+        for (int64_t t = 0; t < s->kw; t++)
+            *column++ = floor_div(phase + t - s->pad[1], s->factor) - low;
+}
+
 /* Collects output row u of a picture. */
 static void collect_row(const folded *s, int64_t u, const int64_t low[2], int64_t cols,
-                        const char *z, int64_t *at, char *y)
+                        const int64_t *column, const char *z, int64_t *at, char *y)
 {
-    for (int64_t phase = 0; phase < s->factor; phase++) {
-        for (int64_t e = 0; e < s->kh * s->kw; e++) {
-            const int64_t i = floor_div(u + e / s->kw - s->pad[0], s->factor) - low[0];
-            const int64_t j = floor_div(phase + e % s->kw - s->pad[1], s->factor) - low[1];
-            at[e] = (i * cols + j) * s->pitch + e * s->out;
+    for (int64_t phase = 0; phase < s->factor; phase++, column += s->kw) {
+        for (int64_t r = 0, e = 0; r < s->kh; r++) {
+            const int64_t line = (floor_div(u + r - s->pad[0], s->factor) - low[0]) * cols;
+            for (int64_t t = 0; t < s->kw; t++, e++)
+                at[e] = (line + column[t]) * s->pitch + e * s->out;
         }
         sum_at(s, s->w, y + phase * s->out * s->size, s->factor * s->out, z, s->pitch, at,
                s->kh * s->kw);
     }
-    tri_finish(&s->block, s->epilogue, s->bias, y, s->out, s->factor * s->w, s->out);
 }
 
 static void convolve_items(void *context, int64_t begin, int64_t end)
 {
-    folded *s = context;
-    char   *slot = tri_slot_take(&s->slots), *z = slot + s->table_bytes;
+    folded  *s = context;
+    char    *slot = tri_slot_take(&s->slots), *z = slot + s->table_bytes;
+    int64_t *at = (int64_t *)(void *)slot, *column = at + s->kh * s->kw;
     for (int64_t index = begin; index < end; index++) {
         const item t = item_of(s, index);
         int64_t    low[2], high[2];
         high[0] = reach(s, 0, t.first, t.end, &low[0]);
         high[1] = reach(s, 1, 0, s->w, &low[1]);
         make_z(s, t.n, low, high, z);
-        for (int64_t u = s->factor * t.first; u < s->factor * t.end; u++)
-            collect_row(s, u, low, high[1] - low[1], z, (int64_t *)(void *)slot,
-                        s->y + (t.n * s->factor * s->h + u) * s->factor * s->w * s->out * s->size);
+        find_columns(s, low[1], column);
+        const int64_t row = s->factor * s->w, rows = s->factor * (t.end - t.first);
+        char         *y = s->y + (t.n * s->h + t.first) * s->factor * row * s->out * s->size;
+        for (int64_t u = 0; u < rows; u++)
+            collect_row(s, s->factor * t.first + u, low, high[1] - low[1], column, z, at,
+                        y + u * row * s->out * s->size);
+        tri_finish(&s->block, s->epilogue, s->bias, y, s->out, rows * row, s->out);
     }
     tri_slot_give(&s->slots, slot);
 }
@@ -268,7 +280,8 @@ static folded plan_of(const tr_tensor *x, const tr_tensor *w, const tr_tensor *y
 static bool make_memory(folded *s, bool backward, int64_t depth, int64_t a_step, int64_t b_step)
 {
     const int64_t window = s->kh * s->kw, copies = s->factor * s->factor;
-    const int64_t table = (window > copies ? window : copies) * (int64_t)sizeof(int64_t);
+    const int64_t places = backward ? copies : window + s->factor * s->kw;
+    const int64_t table = places * (int64_t)sizeof(int64_t);
     s->table_bytes = tri_ceil_div(table, 64) * 64;
     int64_t bytes = s->table_bytes;
     if (backward) {

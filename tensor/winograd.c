@@ -92,7 +92,8 @@ typedef struct winograd {
     int64_t      source_point, result_point; /* elements of a block's tiles at one point */
     int64_t      panels;                     /* of the weights: as wide as the register block */
     const float *w;                          /* [3][3][source channels][result channels] */
-    float       *weights;                    /* transformed: [36][panels][source channels][width] */
+    float       *weights;       /* transformed: [36] [panels][source channels][width] */
+    int64_t      weights_point; /* from one of the 36 to the next */
     float       *zeros;
     int64_t     *x_at, *w_at; /* offsets along the summed channels */
     tri_slots    slots;
@@ -108,23 +109,35 @@ static void transform_weights(void *context, int64_t begin, int64_t end)
             const int64_t j = panel * width, cols = out - j < width ? out - j : width;
             s->block.table->winograd.weights(cols, s->w + c * out + j, in * out,
                                              s->weights + (panel * in + c) * width,
-                                             s->panels * in * width);
+                                             s->weights_point);
         }
 }
 
 /* The window turned about its middle, with input and output channels exchanged. */
+typedef struct turning {
+    const float *w; /* [9][in][out] */
+    float       *turned;
+    int64_t      in, out;
+} turning;
+
+static void turn_elements(void *context, int64_t begin, int64_t end)
+{
+    const turning *s = context;
+    const int64_t  size = s->in * s->out;
+    for (int64_t e = begin; e < end; e++) {
+        const tri_operand columns = { s->w + e * size, sizeof(float), s->out, 1 };
+        for (int64_t c = 0; c < s->in; c += TRI_PACK_MAX)
+            tri_pack(&columns, c, s->in - c < TRI_PACK_MAX ? s->in - c : TRI_PACK_MAX, 0, s->out,
+                     s->in, s->turned + (8 - e) * size + c);
+    }
+}
+
 static const float *turn_weights(const tr_tensor *w)
 {
-    const int64_t in = w->shape[2], out = w->shape[3];
-    float        *turned = tri_scratch((size_t)(9 * in * out) * sizeof *turned);
-    for (int64_t e = 0; turned && e < 9; e++) {
-        const float      *from = (const float *)w->data + e * in * out;
-        const tri_operand columns = { from, sizeof *from, out, 1 };
-        for (int64_t c = 0; c < in; c += TRI_PACK_MAX)
-            tri_pack(&columns, c, in - c < TRI_PACK_MAX ? in - c : TRI_PACK_MAX, 0, out, in,
-                     turned + (8 - e) * in * out + c);
-    }
-    return turned;
+    turning s = { .w = w->data, .in = w->shape[2], .out = w->shape[3] };
+    s.turned = tri_scratch((size_t)(9 * s.in * s.out) * sizeof *s.turned);
+    if (s.turned) tri_parallel_for(9, 1, turn_elements, &s);
+    return s.turned;
 }
 
 /* Blocks that fit the cache, of equal size, and enough of them. Where the tiles of a point would
@@ -145,8 +158,9 @@ static void plan_blocks(winograd *s)
 static bool make_memory(winograd *s)
 {
     const int64_t in = s->source.channels, out = s->result.channels, width = s->block.cols;
-    const size_t  bytes = (size_t)(POINTS * s->panels * in * width) * sizeof(float);
     plan_blocks(s);
+    s->weights_point = s->panels * in * width + 16;
+    const size_t bytes = (size_t)(POINTS * s->weights_point) * sizeof(float);
     s->weights = tri_scratch(bytes);
     s->zeros = tri_scratch((size_t)in * sizeof(float));
     s->x_at = tri_scratch((size_t)in * sizeof *s->x_at);
@@ -174,7 +188,7 @@ static void multiply_points(const winograd *s, int64_t tiles, const float *x, fl
     for (int64_t p = 0; p < POINTS; p++, x += s->source_point, y += s->result_point)
         for (int64_t panel = 0; panel < s->panels; panel++) {
             const int64_t j = panel * width, cols = out - j < width ? out - j : width;
-            const float  *w = s->weights + (p * s->panels + panel) * in * width;
+            const float  *w = s->weights + p * s->weights_point + panel * in * width;
             for (int64_t i = 0; i < tiles; i += height)
                 tri_multiply(&s->block, tiles - i < height ? tiles - i : height, cols, in,
                              x + i * in, in, s->x_at, w, s->w_at, y + i * out + j, out, false);

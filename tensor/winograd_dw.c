@@ -16,8 +16,8 @@
 enum {
     POINTS = TRI_WINOGRAD_POINTS,
     BLOCK_BYTES = 1 << 20, /* aimed at for a block's transformed tiles: half of the second cache */
-    LEAST_TILES = 32,      /* of a block: long against the cost of fetching and storing the sums */
-    PIECES = 16,
+    LEAST_TILES = 64,      /* of a block: long against the cost of fetching and storing the sums */
+    PIECES = 8,
     PARTS_MAX = 1 << 21, /* elements of all partial results */
     CHUNK = 1 << 12
 };

@@ -70,7 +70,7 @@ expect 2 train
 says 'train: name a model (tenrec models lists them), or go on with --resume RUN'
 expect 2 models all; says 'models: takes options only, not all'
 expect 2 sample; says 'sample: RUN is missing; usage: tenrec sample RUN'
-expect 2 train vea; grep -q '^error: unknown model "vea"; there are pca, undercomplete' err || complain vea
+expect 2 train vea; grep -q '^error: unknown model "vea"; there are undercomplete' err || complain vea
 expect 2 train vae --data mnits
 grep -q 'there is no kind "mnits"; known are digits,' err || complain mnits
 expect 2 train vae --set latent=0

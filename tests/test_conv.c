@@ -132,7 +132,7 @@ static void check_gradients(const sizes *z, const tri_conv *o, const tr_tensor *
 static void random_cases(void)
 {
     draw_state = 30;
-    for (int number = 0; number < case_count(600); number++) {
+    for (int number = 0; number < case_count(500); number++) {
         tr_scope *scope = tr_scope_push();
         tri_conv o;
         sizes z = draw_sizes(&o);

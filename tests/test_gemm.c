@@ -64,7 +64,7 @@ static int64_t draw_size(void)
 START_TEST(equals_the_obvious_loops_on_random_cases)
 {
     draw_state = 20;
-    for (int number = 0; number < case_count(1500); number++) {
+    for (int number = 0; number < case_count(1000); number++) {
         tr_scope *scope = tr_scope_push();
         tr_dtype dtype = draw(3) ? TR_F32 : TR_F64;
         int64_t m = draw_size(), n = draw_size(), k = draw_size();

@@ -254,6 +254,29 @@ START_TEST(casts_in_place)
 }
 END_TEST
 
+/* The module is named, in forward and in backward: its input is 0, where sqrt has no slope. */
+static tr_tensor *root_forward(tr_module *m, tr_tensor *x)
+{
+    (void)m;
+    return tr_sqrt(x);
+}
+
+START_TEST(anomalies_name_their_module)
+{
+    static const tr_module_type root_type = { .name = "root", .forward = root_forward };
+    tr_module *net = tr_nn_sequential(tr_nn_activation(TR_RELU), tr_module_new(&root_type, 0), NULL);
+    tr_module_init(net, 1);
+    tr_set_anomaly_detection(true);
+    tr_tensor *x = tr_variable(tr_zeros(TR_F32, TR_SHAPE(2)));
+    ck_assert_int_eq(tr_backward(tr_sum(tr_forward(net, x), TR_ALL_AXES, false)), TR_ERR_VALUE);
+    expect_error(TR_ERR_VALUE, "sqrt: the gradient has Inf at element 0, operation 2 of the tape: x is "
+                               "f32[2]; in module 1");
+    ck_assert_ptr_null(tr_forward(net->first_child->next, tr_full(TR_F32, TR_SHAPE(2), -1)));
+    expect_error(TR_ERR_VALUE, "sqrt: the result has NaN at element 0, operation 3 of the tape: x is "
+                               "f32[2]; in module 1");
+}
+END_TEST
+
 START_TEST(refuses_misuse)
 {
     ck_assert_ptr_null(tr_nn_linear(0, 3, TR_RELU));
@@ -286,6 +309,7 @@ int main(void)
     tcase_add_test(tests, an_enlarging_convolution_is_its_two_layers);
     tcase_add_test(tests, saves_and_loads);
     tcase_add_test(tests, casts_in_place);
+    tcase_add_test(tests, anomalies_name_their_module);
     tcase_add_test(tests, refuses_misuse);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -110,6 +110,20 @@ START_TEST(pca_finds_a_plane)
 }
 END_TEST
 
+/* Fewer rows than columns, and columns that never vary: the covariance is singular. */
+START_TEST(pca_of_few_rows)
+{
+    tr_rng rng = tr_rng_seed(6);
+    tr_tensor *x = tr_pad(tr_uniform(TR_F32, TR_SHAPE(40, 90), &rng), TR_SHAPE(0, 30),
+                          TR_SHAPE(0, 30), 0);
+    tr_pca pca;
+    ck_assert_int_eq(tr_pca_fit(x, 60, &pca), TR_OK);
+    tr_tensor *again = tr_pca_decode(&pca, tr_pca_encode(&pca, x));
+    ck_assert_double_lt(tr_item(tr_mse(again, x, TR_MEAN)), 1e-10);
+    ck_assert_double_lt(fabs(tr_at(pca.variance, TR_SHAPE(40))), 1e-10);
+}
+END_TEST
+
 static tr_model *small_model(const char *name, const char *latent)
 {
     const tr_model_type *type = tr_model_find(name);
@@ -173,6 +187,89 @@ START_TEST(mean_codes)
 }
 END_TEST
 
+/* --- Missing values, anomalies, features ----------------------------------------------------- */
+
+START_TEST(imputation_keeps_what_is_known)
+{
+    tr_rng rng = tr_rng_seed(3);
+    tr_tensor *u = tr_normal(TR_F32, TR_SHAPE(400, 2), &rng);
+    tr_tensor *x = tr_matmul(u, tr_normal(TR_F32, TR_SHAPE(2, 20), &rng)); /* rank 2 */
+    tr_pca pca;
+    tr_pca_fit(x, 2, &pca);
+    x = tr_reshape(tr_narrow(x, 0, 0, 50), TR_SHAPE(50, 4, 5, 1));
+    tr_tensor *missing = tr_less(tr_uniform_like(x, &rng), tr_full(TR_F32, TR_SCALAR, 0.3));
+    tr_tensor *start = tr_zeros(TR_F32, TR_SHAPE(4, 5, 1));
+    tr_tensor *filled = tr_impute_pca(&pca, x, missing, start, 100);
+    ck_assert_double_eq(tr_masked_mse(filled, x, tr_logical_not(missing)), 0);
+    ck_assert_double_lt(tr_masked_mse(filled, x, missing), 1e-3); /* the plane tells the rest */
+    ck_assert_double_gt(tr_masked_mse(tr_impute_pca(&pca, x, missing, start, 0), x, missing), 0.5);
+    tr_model *m = small_model("undercomplete", "3");
+    filled = tr_impute(m, x, missing, start, 1);
+    tr_tensor *known = tr_masked_fill(x, missing, 0), *y = tr_model_reconstruct(m, known);
+    ck_assert_double_eq(tr_masked_mse(filled, x, tr_logical_not(missing)), 0);
+    ck_assert_double_eq(tr_masked_mse(filled, y, missing), 0);
+}
+END_TEST
+
+START_TEST(knn_against_a_slow_loop)
+{
+    enum { N = 60, M = 40, D = 3, K = 1 };
+    tr_rng rng = tr_rng_seed(9);
+    const tr_features train = { tr_normal(TR_F32, TR_SHAPE(N, D), &rng),
+                                tr_randint(TR_SHAPE(N), 3, &rng) };
+    const tr_features test = { tr_normal(TR_F32, TR_SHAPE(M, D), &rng),
+                               tr_randint(TR_SHAPE(M), 3, &rng) };
+    int right = 0;
+    for (int i = 0; i < M; i++) {
+        double least = INFINITY;
+        int64_t label = -1;
+        for (int j = 0; j < N; j++) {
+            double distance = 0;
+            for (int k = 0; k < D; k++)
+                distance += pow(tr_at(test.x, TR_SHAPE(i, k)) - tr_at(train.x, TR_SHAPE(j, k)), 2);
+            if (distance < least) {
+                least = distance;
+                label = (int64_t)tr_at(train.labels, TR_SHAPE(j));
+            }
+        }
+        right += label == (int64_t)tr_at(test.labels, TR_SHAPE(i));
+    }
+    ck_assert_double_eq_tol(tr_knn_accuracy(&train, &test, K), (double)right / M, 1e-12);
+    /* Two votes of three beat the nearest. */
+    const tr_features line = { tr_from(TR_F32, TR_SHAPE(3, 1), (float[]){ 1, 2, 3 }),
+                               tr_from(TR_I64, TR_SHAPE(3), (int64_t[]){ 0, 1, 1 }) };
+    const tr_features zero = { tr_zeros(TR_F32, TR_SHAPE(1, 1)), tr_ones(TR_I64, TR_SHAPE(1)) };
+    ck_assert_double_eq(tr_knn_accuracy(&line, &zero, 3), 1);
+    ck_assert_double_eq(tr_knn_accuracy(&line, &zero, 2), 0);
+    ck_assert(isnan(tr_knn_accuracy(&(tr_features){ line.x, zero.labels }, &zero, 1)));
+    tr_error_clear();
+}
+END_TEST
+
+START_TEST(softmax_regression_separates)
+{
+    tr_rng rng = tr_rng_seed(4);
+    tr_features f[2];
+    for (int s = 0; s < 2; s++) {
+        f[s].labels = tr_randint(TR_SHAPE(300), 3, &rng);
+        tr_tensor *centre = tr_scale(tr_one_hot(f[s].labels, 3, TR_F32), 100);
+        f[s].x = tr_add(centre, tr_scale(tr_normal(TR_F32, TR_SHAPE(300, 3), &rng), 10));
+    }
+    ck_assert_double_gt(tr_linear_accuracy(&f[0], &f[1], 3, 1), 0.99);
+}
+END_TEST
+
+START_TEST(quantised_codes)
+{
+    tr_tensor *z = tr_from(TR_F32, TR_SHAPE(4, 2), (float[]){ 0.1f, 5, 0.9f, 5, 1.1f, 5, 2.6f, 5 });
+    double bits = 0;
+    const tr_tensor *q = tr_quantise(z, (double[]){ 1, 0 }, &bits);
+    const float wanted[] = { 0, 5, 1, 5, 1, 5, 3, 5 };
+    for (int i = 0; i < 8; i++) ck_assert_float_eq(((const float *)q->data)[i], wanted[i]);
+    ck_assert_double_eq_tol(bits, 1.5, 1e-12); /* frequencies 1/4, 1/2, 1/4 */
+}
+END_TEST
+
 /* A row of images lands where it should; labels leave ink beside it. */
 START_TEST(rows_plot)
 {
@@ -202,10 +299,15 @@ int main(void)
     tcase_add_test(figures, quantiles);
     tcase_add_test(figures, psnr);
     tcase_add_test(figures, pca_finds_a_plane);
+    tcase_add_test(figures, pca_of_few_rows);
     tcase_add_test(latent, traverse_changes_one_number);
     tcase_add_test(latent, manifold_goes_right_and_up);
     tcase_add_test(latent, mean_codes);
     tcase_add_test(latent, rows_plot);
+    tcase_add_test(figures, imputation_keeps_what_is_known);
+    tcase_add_test(figures, knn_against_a_slow_loop);
+    tcase_add_test(figures, quantised_codes);
+    tcase_add_test(figures, softmax_regression_separates);
     suite_add_tcase(suite, figures);
     suite_add_tcase(suite, latent);
     SRunner *runner = srunner_create(suite);

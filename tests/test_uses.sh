@@ -69,5 +69,51 @@ for command in traverse manifold arithmetic; do
     expect 0 $command --help; shows '--out FILE'
 done
 
+# --- Anomalies -----------------------------------------------------------------------------------------
+# shellcheck disable=SC2086
+expect 0 train undercomplete $small --classes 0,1 --out normal
+grep -q '"train_classes": "0,1"' normal/config.json || complain "classes are not kept"
+# shellcheck disable=SC2086
+expect 0 train undercomplete $small --exclude 9 --out most
+grep -q '"train_classes": "!9"' most/config.json || complain "excluded classes are not kept"
+expect 2 train undercomplete --classes 0 --exclude 1
+says 'train: give --classes or --exclude, not both'
+expect 2 train undercomplete --classes 0,12
+says 'dataset: "12" is no class of digits; they are 0 .. 9, or their names'
+expect 0 anomaly normal --limit 300 --picture a.ppm --out a.csv --json; picture a.ppm
+shows '"images":300,"threshold":[0-9.e-]+,"flagged":[0-9]+,"anomalies":[0-9]+,"roc_auc":0\.[0-9]+,"average_precision":0\.'
+[ "$(wc -l <a.csv)" = 301 ] || complain "a.csv"
+[ "$(head -1 a.csv)" = index,label,score,flagged,anomalous ] || complain "head of a.csv"
+expect 0 anomaly vae --normal 3 --limit 100 --picture a.ppm --out a.csv; shows '^roc_auc'
+expect 0 anomaly vae --limit 100 --picture a.ppm --out a.csv
+grep -q roc_auc out && complain "an AUC without normal classes"
+expect 2 anomaly plain --score elbo --limit 10
+says 'anomaly: undercomplete has no likelihood; score by the error instead'
+expect 2 anomaly plain --score luck; says 'anomaly: --score is luck; it must be error or elbo'
+
+# --- Missing values ------------------------------------------------------------------------------------
+for hidden in "--rate 0.3" "--block 9" "--columns 3,4"; do
+    # shellcheck disable=SC2086
+    expect 0 impute plain $hidden --limit 30 --out i.ppm --json; picture i.ppm
+    shows '"methods":\[\{"method":"mean","mse":[0-9.e-]+,.*"method":"pca".*"method":"model"'
+done
+expect 1 impute plain --mask none.npy --limit 30; grep -q none.npy err || complain "missing mask"
+expect 2 impute plain --columns 28 --limit 30; grep -q -- '--columns is 28' err || complain columns
+expect 0 impute plain --limit 30 --out i.csv; [ "$(wc -l <i.csv)" = 30 ] || complain i.csv
+
+# --- Codes as data -------------------------------------------------------------------------------------
+expect 0 embed plane --limit 200 --out c.npy --picture e.ppm --json; picture e.ppm
+shows '"codes":200,"numbers":2,"plane_share":1'
+expect 0 embed plain --limit 20 --out c.csv --picture e.ppm
+[ "$(head -1 c.csv)" = label,z0,z1,z2,z3,z4,z5,z6,z7 ] || complain "head of c.csv"
+[ "$(wc -l <c.csv)" = 21 ] || complain c.csv
+expect 0 probe plain --limit 300 --test-limit 100 --out p.ppm --json; picture p.ppm
+shows '"classifier":"code linear","labels_100":0\.[0-9]+,"labels_300":0\.'
+
+# --- Bits ----------------------------------------------------------------------------------------------
+expect 0 compress plain --limit 50 --bits 3 --out r.ppm --csv r.csv --json; picture r.ppm
+shows '"rates":\[\{"coder":"code 2\^-1","bits":[0-9.]+,"bits_per_pixel":'
+[ "$(wc -l <r.csv)" = 7 ] || complain r.csv
+
 [ $failures = 0 ] && echo "all passed"
 exit $((failures > 0))

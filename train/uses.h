@@ -96,6 +96,44 @@ TR_API tr_status tr_anomaly_scores(tr_model *model, const tr_dataset *data, tr_d
                                    int64_t begin, int64_t end, const tr_anomaly_options *options,
                                    double *score);
 
+/* --- Missing values (impute.c) ------------------------------------------------------------ */
+
+/* The mean train image [H, W, C] of the first `limit` (0: all). */
+TR_API tr_tensor *tr_dataset_mean(const tr_dataset *data, int64_t limit);
+
+/* x where missing (u8, of x's shape or broadcast to it) is 0; elsewhere filled in: at first with
+ * `start` (f32 [H, W, C]), then `steps` times with the reconstruction of what is there. */
+TR_API tr_tensor *tr_impute(tr_model *model, tr_tensor *x, tr_tensor *missing, tr_tensor *start,
+                            int64_t steps);
+TR_API tr_tensor *tr_impute_pca(const tr_pca *pca, tr_tensor *x, tr_tensor *missing,
+                                tr_tensor *start, int64_t steps);
+
+/* Mean of (a - b)^2 where mask is not 0; NaN where it is 0 everywhere. */
+TR_API double tr_masked_mse(tr_tensor *a, tr_tensor *b, tr_tensor *mask);
+
+/* --- Features (probe.c) ------------------------------------------------------------------- */
+
+typedef struct tr_features {
+    tr_tensor *x;      /* f32 [N, D] */
+    tr_tensor *labels; /* i64 [N] */
+} tr_features;
+
+/* The share of test rows whose class most of their k nearest train rows have (Euclidean; of equally
+ * many votes the class of the nearest wins). NaN on error. */
+TR_API double tr_knn_accuracy(const tr_features *train, const tr_features *test, int64_t k);
+
+/* The share of test rows that softmax regression on the train rows classifies right: features
+ * scaled to deviation 1, weight decay 1e-4, 1,500 steps of Adam. NaN on error. */
+TR_API double tr_linear_accuracy(const tr_features *train, const tr_features *test,
+                                 int64_t classes, uint64_t seed);
+
+/* --- Compression (compress.c) ------------------------------------------------------------- */
+
+/* Codes [N, D] with column j rounded to multiples of step[j] (0: a column that does not vary, left
+ * as it is and free). *bits is what a code costs on average: the sum over columns of the entropy of
+ * the multiples' frequencies in these N rows, which is at most log2 N a column. */
+TR_API tr_tensor *tr_quantise(tr_tensor *codes, const double *step, double *bits);
+
 #ifdef __cplusplus
 }
 #endif
