@@ -15,11 +15,11 @@
 #include <string.h>
 
 enum {
-    TILE_BYTES = 22 * 1024,  /* of a tile of a: half of the first cache */
-    PANEL_BYTES = 1 << 20,   /* of a block of b: half of the second cache */
-    SHORT_BYTES = 5 * 1024,  /* of a panel of b that all of a short a is multiplied by in turn */
-    INLINE_WORK = 1 << 16,   /* multiply-adds below which threads do not pay */
-    TASKS = 16               /* aimed at: enough for the threads of a desktop to share evenly */
+    TILE_BYTES = 22 * 1024, /* of a tile of a: half of the first cache */
+    PANEL_BYTES = 1 << 20,  /* of a block of b: half of the second cache */
+    SHORT_BYTES = 5 * 1024, /* of a panel of b that all of a short a is multiplied by in turn */
+    INLINE_WORK = 1 << 16,  /* multiply-adds below which threads do not pay */
+    TASKS = 16              /* aimed at: enough for the threads of a desktop to share evenly */
 };
 
 typedef struct plan {
