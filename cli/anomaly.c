@@ -153,8 +153,8 @@ static int judge(const findings *f, figure figures[8])
     if (f->anomalous == NULL) return count;
     figures[count++] = (figure){ "anomalies", "of classes that are not normal", anomalies };
     figures[count++] = (figure){ "roc_auc", "", tr_roc_auc(f->score, f->anomalous, f->count) };
-    figures[count++] = (figure){ "average_precision", "",
-                                 tr_average_precision(f->score, f->anomalous, f->count) };
+    figures[count++] =
+        (figure){ "average_precision", "", tr_average_precision(f->score, f->anomalous, f->count) };
     figures[count++] = (figure){ "recall", "of anomalies, at the threshold", hits / anomalies };
     figures[count++] = (figure){ "false_alarms", "of normal images, at the threshold",
                                  (flagged - hits) / normals };

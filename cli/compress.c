@@ -70,9 +70,9 @@ static void measure(const coder *c, tr_tensor *x, int bits, double *cells)
     const int64_t d = tr_dim(c->codes, 1), n = tr_dim(x, 0);
     double       *step = tr_scope_alloc((size_t)d * sizeof *step);
     for (int64_t j = 0; step != NULL && j < d; j++) step[j] = ldexp(c->range[j], -bits);
-    tr_tensor *z = step != NULL ? tr_quantise(c->codes, step, &cells[0]) : NULL;
-    tr_tensor *y = c->model != NULL ? tr_decode_rows(c->model, z)
-                                    : tr_reshape(tr_pca_decode(&c->pca, z), tr_shape_of(x));
+    tr_tensor   *z = step != NULL ? tr_quantise(c->codes, step, &cells[0]) : NULL;
+    tr_tensor   *y = c->model != NULL ? tr_decode_rows(c->model, z)
+                                      : tr_reshape(tr_pca_decode(&c->pca, z), tr_shape_of(x));
     const double mse = y != NULL ? tr_item(tr_mse(y, x, TR_MEAN)) : (double)NAN;
     cells[1] = cells[0] * (double)n / (double)tr_numel(x);
     cells[2] = mse;
@@ -103,8 +103,7 @@ static tr_status write_csv(const char *path, const table *t)
     for (int k = 0; k < COLUMNS; k++) tri_writer_printf(&w, ",%s", columns[k]);
     for (int i = 0; i < t->rows; i++) {
         tri_writer_printf(&w, "\n%s", t->labels[i]);
-        for (int k = 0; k < COLUMNS; k++)
-            tri_writer_printf(&w, ",%.9g", t->cells[i * COLUMNS + k]);
+        for (int k = 0; k < COLUMNS; k++) tri_writer_printf(&w, ",%.9g", t->cells[i * COLUMNS + k]);
     }
     tri_writer_printf(&w, "\n");
     return tri_writer_close(&w);

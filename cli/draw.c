@@ -1,4 +1,4 @@
-/* draw.c: pictures from a trained model: `reconstruct`, `denoise`, `sample`, `interpolate`. Each
+/* draw.c: pictures from a trained model: `reconstruct`, `sample`, `interpolate`. Each
  * writes one picture, a grid, and says where, with what it measured on the way. */
 #include "cli/cli.h"
 
@@ -13,11 +13,6 @@
 #define OUT { "out", 0, ARG_TEXT, "FILE", 0, 0, "where to; .png, .pgm or .ppm [RUN/COMMAND.png]" }
 
 const arg_option reconstruct_options[] = { ARG_DATA, OUT, COUNT(20), ZOOM, { 0 } };
-const arg_option denoise_options[] = {
-    ARG_DATA, OUT, COUNT(20), SEED, ZOOM,
-    { "level", 0, ARG_NUMBER, "X", 0, 10, "how much noise [the model's; 0.5 for models without]" },
-    { 0 },
-};
 const arg_option sample_options[] = { OUT, COUNT(64), SEED, ZOOM, { 0 } };
 const arg_option interpolate_options[] = {
     ARG_DATA, OUT, ZOOM,
@@ -109,35 +104,6 @@ int run_reconstruct(const args *a)
     const figure figures[] = { { "mse", "average per pixel", tr_item(tr_mse(y, x, TR_MEAN)) },
                                { "psnr", "dB", psnr(y, x) } };
     return finish(a, run, interleave((tr_tensor *[]){ x, y }, 2, COLUMNS), COLUMNS, figures, 2);
-}
-
-/* The model's own noise, at another level where one is given; Gaussian for models that have none.
- */
-static tr_tensor *spoil(const args *a, const tr_run *run, tr_tensor *x)
-{
-    tr_rng      rng = tr_rng_seed((uint64_t)int_of(a, "seed", 0));
-    const char *level = text_of(a, "level", NULL);
-    if (run->model->type->corrupt == NULL)
-        return tr_clamp(tr_add(x, tr_scale(tr_normal_like(x, &rng), number_of(a, "level", 0.5))), 0,
-                        1);
-    if (level != NULL) tr_settings_set(run->model->settings, "level", level);
-    return tr_model_corrupt(run->model, x, &rng);
-}
-
-int run_denoise(const args *a)
-{
-    enum { COLUMNS = 10 };
-    tr_run *run = open_run(a, TR_OPEN_WEIGHTS, true);
-    if (run == NULL) return end_setup();
-    tr_set_recording(false);
-    tr_tensor *x = tr_show_images(run->dataset, int_of(a, "count", 20));
-    tr_tensor *noisy = spoil(a, run, x);
-    tr_tensor *y = tr_model_reconstruct(run->model, noisy);
-    if (y == NULL) return end_run();
-    const figure figures[] = { { "psnr_noisy", "dB, noisy against original", psnr(noisy, x) },
-                               { "psnr", "dB, restored against original", psnr(y, x) } };
-    return finish(a, run, interleave((tr_tensor *[]){ x, noisy, y }, 3, COLUMNS), COLUMNS, figures,
-                  2);
 }
 
 int run_sample(const args *a)

@@ -57,7 +57,7 @@ int run_embed(const args *a)
     tr_tensor          *codes = tr_encode_images(run->model, d, split, n);
     tr_tensor          *labels = d->classes > 0 ? tr_dataset_labels(d, split, 0, n) : NULL;
     const char         *path = out_path(a, run, "codes.npy");
-    const char *picture = text_of(a, "picture", text_from("%s/embed.png", run->dir));
+    const char         *picture = text_of(a, "picture", text_from("%s/embed.png", run->dir));
     if (codes == NULL || path == NULL || write_codes(path, codes, labels) != TR_OK)
         return end_run();
     const int64_t    size = tr_dim(codes, 1), drawn = at_most(n, int_of(a, "points", 5000));
@@ -96,8 +96,7 @@ static tr_status make_features(const tr_run *run, const int64_t count[2],
     for (int s = 0; s < 2; s++) {
         tr_tensor *labels = tr_dataset_labels(d, s == 0 ? TR_TRAIN : TR_TEST, 0, count[s]);
         tr_tensor *pixels = image_rows(d, s == 0 ? TR_TRAIN : TR_TEST, count[s]);
-        tr_tensor *codes =
-            tr_encode_images(run->model, d, s == 0 ? TR_TRAIN : TR_TEST, count[s]);
+        tr_tensor *codes = tr_encode_images(run->model, d, s == 0 ? TR_TRAIN : TR_TEST, count[s]);
         if (tr_status_get() != TR_OK) return tr_status_get();
         if (s == 0)
             tr_pca_fit(tr_slice(pixels, 0, 0, PCA_ROWS, 1),
@@ -127,28 +126,30 @@ static int draw_probe(const args *a, const tr_run *run, const double *sizes, int
                                       .log_x = true };
     for (int i = 0; i < 2 * FEATURES; i++) {
         for (int k = 0; k < size_count; k++) y[i][k] = cells[i * size_count + k];
-        plot.line[i] = (tri_line){ .name = labels[i], .x = sizes, .y = y[i], .count = size_count,
+        plot.line[i] = (tri_line){ .name = labels[i],
+                                   .x = sizes,
+                                   .y = y[i],
+                                   .count = size_count,
                                    .thin = strstr(labels[i], name[1]) != NULL };
     }
     for (int k = 0; k < size_count; k++) columns[k] = text_from("labels_%.0f", sizes[k]);
-    return finish_picture(a, run, "probe.png", tri_plot_lines(&plot),
-                          &(figure){ "linear_accuracy", "of the code, all labels",
-                                     cells[size_count - 1] },
-                          1,
-                          &(table){ .name = "classifiers",
-                                    .key = "classifier",
-                                    .labels = labels,
-                                    .columns = columns,
-                                    .cells = cells,
-                                    .rows = 2 * FEATURES,
-                                    .column_count = size_count });
+    return finish_picture(
+        a, run, "probe.png", tri_plot_lines(&plot),
+        &(figure){ "linear_accuracy", "of the code, all labels", cells[size_count - 1] }, 1,
+        &(table){ .name = "classifiers",
+                  .key = "classifier",
+                  .labels = labels,
+                  .columns = columns,
+                  .cells = cells,
+                  .rows = 2 * FEATURES,
+                  .column_count = size_count });
 }
 
 int run_probe(const args *a)
 {
     static const char *labels[2 * FEATURES] = { "code linear", "pixels linear", "pca linear",
                                                 "code knn",    "pixels knn",    "pca knn" };
-    tr_run *run = open_use(a);
+    tr_run            *run = open_use(a);
     if (run == NULL) return end_setup();
     const tr_dataset *d = run->dataset;
     const int64_t     count[2] = { at_most(d->count[TR_TRAIN], int_of(a, "limit", 20000)),

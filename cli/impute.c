@@ -30,9 +30,9 @@ enum { PCA_IMAGES = 10000, METHODS = 3 };
 /* u8 of x's shape, or broadcast to it. */
 static tr_tensor *random_block(tr_tensor *x, int64_t size, tr_rng *rng)
 {
-    const int64_t n = tr_dim(x, 0), h = tr_dim(x, 1), w = tr_dim(x, 2);
-    const int64_t tall = size < h ? size : h, wide = size < w ? size : w;
-    tr_tensor    *mask = tr_zeros(TR_U8, TR_SHAPE(n, h, w, 1));
+    const int64_t    n = tr_dim(x, 0), h = tr_dim(x, 1), w = tr_dim(x, 2);
+    const int64_t    tall = size < h ? size : h, wide = size < w ? size : w;
+    tr_tensor       *mask = tr_zeros(TR_U8, TR_SHAPE(n, h, w, 1));
     const tr_tensor *top = tr_randint(TR_SHAPE(n), h - tall + 1, rng);
     const tr_tensor *left = tr_randint(TR_SHAPE(n), w - wide + 1, rng);
     if (mask == NULL || top == NULL || left == NULL) return NULL;
@@ -103,9 +103,8 @@ static tr_status draw(const char *path, tr_tensor *x, tr_tensor *missing, tr_ten
     tr_tensor               *known = tr_masked_fill(x, missing, 0.5), *rows[METHODS + 2];
     for (int i = 0; i < METHODS + 2; i++)
         rows[i] = tr_narrow(i == 0 ? x : i == 1 ? known : filled[i - 2], 0, 0, count);
-    const tr_tensor *picture = tri_plot_rows(
-        &(tri_rows_plot){ .images = tr_concat(rows, METHODS + 2, 0), .columns = count,
-                          .row_labels = labels });
+    const tr_tensor *picture = tri_plot_rows(&(tri_rows_plot){
+        .images = tr_concat(rows, METHODS + 2, 0), .columns = count, .row_labels = labels });
     return picture != NULL ? tr_save_image(path, picture) : tr_status_get();
 }
 
@@ -130,8 +129,8 @@ static int finish(const args *a, const tr_run *run, tr_tensor *x, tr_tensor *mis
         write_csv(path, filled[2]);
     else
         draw(path, x, missing, filled, at_most(tr_dim(x, 0), int_of(a, "count", 10)));
-    const double hidden = tr_item(
-        tr_mean(tr_expand(tr_cast(missing, TR_F32), tr_shape_of(x)), TR_ALL_AXES, false));
+    const double hidden =
+        tr_item(tr_mean(tr_expand(tr_cast(missing, TR_F32), tr_shape_of(x)), TR_ALL_AXES, false));
     if (tr_status_get() == TR_OK)
         tell(a, path,
              (figure[]){ { "images", "", (double)tr_dim(x, 0) },

@@ -193,7 +193,7 @@ static int64_t nearest_class(tr_tensor *codes, const tr_tensor *labels, int64_t 
                              tr_tensor *code)
 {
     int64_t best = -1;
-    double  least = INFINITY;
+    double  least = (double)INFINITY;
     for (int64_t k = 0; k < classes; k++) {
         if (!has_class(labels, k)) continue;
         tr_tensor   *away = tr_sub(tr_mean_code(codes, labels, k), code);

@@ -42,6 +42,8 @@ const command commands[] = {
       1, run_probe, NULL },
     { "compress", "RUN", "bits against error of rounded codes, of PCA and of PNG", compress_options, 1,
       1, run_compress, NULL },
+    { "export", "RUN", "write the weights for PyTorch or NumPy", export_options, 1,
+      1, run_export, NULL },
     { "report", "RUN", "write RUN/report.html again", report_options, 1, 1, run_report, NULL },
     { "summary", "MODEL", "list layers, shapes, parameters and multiply-adds", summary_options,
       1, 1, run_summary, help_train },

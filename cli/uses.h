@@ -6,7 +6,10 @@
 #include "cli/cli.h"
 #include "train/plot.h"
 
-#define ARG_OUT(help) { "out", 0, ARG_TEXT, "FILE", 0, 0, help }
+#define ARG_OUT(help)                                                                              \
+    {                                                                                              \
+        "out", 0, ARG_TEXT, "FILE", 0, 0, help                                                     \
+    }
 
 /* What was measured: a name for JSON and text, and its unit. */
 typedef struct figure {
@@ -67,18 +70,21 @@ int                     run_manifold(const args *a);
 int                     run_arithmetic(const args *a);
 
 extern const arg_option anomaly_options[];
-int run_anomaly(const args *a);
+int                     run_anomaly(const args *a);
 
 extern const arg_option impute_options[];
-int run_impute(const args *a);
+int                     run_impute(const args *a);
 
 extern const arg_option embed_options[];
-int run_embed(const args *a);
+int                     run_embed(const args *a);
 
 extern const arg_option probe_options[];
-int run_probe(const args *a);
+int                     run_probe(const args *a);
 
 extern const arg_option compress_options[];
-int run_compress(const args *a);
+int                     run_compress(const args *a);
+
+extern const arg_option export_options[];
+int                     run_export(const args *a);
 
 #endif

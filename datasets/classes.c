@@ -26,7 +26,7 @@ static tr_status mark(const tr_dataset *d, const char *classes, bool *kept)
     const bool without = classes[0] == '!';
     for (int64_t k = 0; k < d->classes; k++) kept[k] = without;
     for (const char *at = classes + without;; at++) {
-        const size_t length = strcspn(at, ",");
+        const size_t  length = strcspn(at, ",");
         const int64_t k = find(d, at, length);
         if (k < 0)
             return tr_fail(
@@ -44,10 +44,10 @@ tr_status tri_keep_classes(tr_dataset *d, const char *classes)
     if (d->classes == 0)
         return tr_fail(TR_ERR_VALUE, "dataset: classes cannot be chosen: %s has no labels",
                        d->spec);
-    tri_rows *rows = &d->source->split[TR_TRAIN];
+    tri_rows     *rows = &d->source->split[TR_TRAIN];
     const int64_t count = d->count[TR_TRAIN];
-    bool *kept = tr_scope_alloc((size_t)d->classes * sizeof *kept);
-    int64_t *row = tr_scope_alloc((size_t)(count + 1) * sizeof *row), left = 0;
+    bool         *kept = tr_scope_alloc((size_t)d->classes * sizeof *kept);
+    int64_t      *row = tr_scope_alloc((size_t)(count + 1) * sizeof *row), left = 0;
     d->classes_kept = tri_copy_text(classes);
     if (!kept || !row || !d->classes_kept || mark(d, classes, kept) != TR_OK)
         return tr_status_get();

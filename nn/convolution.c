@@ -129,6 +129,13 @@ tr_module *tr_nn_upsample_conv2d(int64_t in, int64_t out, int64_t kernel, int64_
     return m;
 }
 
+const tr_conv_options *tri_convolution_options(const tr_module *m)
+{
+    const bool is = m->type == &conv2d_type || m->type == &conv2d_transpose_type ||
+                    m->type == &upsample_conv2d_type;
+    return is ? &((const convolution *)m->self)->options : NULL;
+}
+
 /* --- Pooling and upsampling ------------------------------------------------------------------- */
 
 typedef struct window {

@@ -8,4 +8,7 @@
 /* The module after m in a depth-first walk of root's tree; NULL at the end. */
 tr_module *tri_module_next(const tr_module *root, tr_module *m);
 
+/* The options of a convolution, its transpose, or one that upsamples by 2 first; NULL for other kinds. */
+const tr_conv_options *tri_convolution_options(const tr_module *m);
+
 #endif

@@ -113,9 +113,9 @@ END_TEST
 /* Fewer rows than columns, and columns that never vary: the covariance is singular. */
 START_TEST(pca_of_few_rows)
 {
-    tr_rng rng = tr_rng_seed(6);
-    tr_tensor *x = tr_pad(tr_uniform(TR_F32, TR_SHAPE(40, 90), &rng), TR_SHAPE(0, 30),
-                          TR_SHAPE(0, 30), 0);
+    tr_rng     rng = tr_rng_seed(6);
+    tr_tensor *x =
+        tr_pad(tr_uniform(TR_F32, TR_SHAPE(40, 90), &rng), TR_SHAPE(0, 30), TR_SHAPE(0, 30), 0);
     tr_pca pca;
     ck_assert_int_eq(tr_pca_fit(x, 60, &pca), TR_OK);
     tr_tensor *again = tr_pca_decode(&pca, tr_pca_encode(&pca, x));
@@ -191,10 +191,10 @@ END_TEST
 
 START_TEST(imputation_keeps_what_is_known)
 {
-    tr_rng rng = tr_rng_seed(3);
+    tr_rng     rng = tr_rng_seed(3);
     tr_tensor *u = tr_normal(TR_F32, TR_SHAPE(400, 2), &rng);
     tr_tensor *x = tr_matmul(u, tr_normal(TR_F32, TR_SHAPE(2, 20), &rng)); /* rank 2 */
-    tr_pca pca;
+    tr_pca     pca;
     tr_pca_fit(x, 2, &pca);
     x = tr_reshape(tr_narrow(x, 0, 0, 50), TR_SHAPE(50, 4, 5, 1));
     tr_tensor *missing = tr_less(tr_uniform_like(x, &rng), tr_full(TR_F32, TR_SCALAR, 0.3));
@@ -214,14 +214,14 @@ END_TEST
 START_TEST(knn_against_a_slow_loop)
 {
     enum { N = 60, M = 40, D = 3, K = 1 };
-    tr_rng rng = tr_rng_seed(9);
+    tr_rng            rng = tr_rng_seed(9);
     const tr_features train = { tr_normal(TR_F32, TR_SHAPE(N, D), &rng),
                                 tr_randint(TR_SHAPE(N), 3, &rng) };
     const tr_features test = { tr_normal(TR_F32, TR_SHAPE(M, D), &rng),
                                tr_randint(TR_SHAPE(M), 3, &rng) };
-    int right = 0;
+    int               right = 0;
     for (int i = 0; i < M; i++) {
-        double least = INFINITY;
+        double  least = INFINITY;
         int64_t label = -1;
         for (int j = 0; j < N; j++) {
             double distance = 0;
@@ -248,7 +248,7 @@ END_TEST
 
 START_TEST(softmax_regression_separates)
 {
-    tr_rng rng = tr_rng_seed(4);
+    tr_rng      rng = tr_rng_seed(4);
     tr_features f[2];
     for (int s = 0; s < 2; s++) {
         f[s].labels = tr_randint(TR_SHAPE(300), 3, &rng);
@@ -262,9 +262,9 @@ END_TEST
 START_TEST(quantised_codes)
 {
     tr_tensor *z = tr_from(TR_F32, TR_SHAPE(4, 2), (float[]){ 0.1f, 5, 0.9f, 5, 1.1f, 5, 2.6f, 5 });
-    double bits = 0;
+    double     bits = 0;
     const tr_tensor *q = tr_quantise(z, (double[]){ 1, 0 }, &bits);
-    const float wanted[] = { 0, 5, 1, 5, 1, 5, 3, 5 };
+    const float      wanted[] = { 0, 5, 1, 5, 1, 5, 3, 5 };
     for (int i = 0; i < 8; i++) ck_assert_float_eq(((const float *)q->data)[i], wanted[i]);
     ck_assert_double_eq_tol(bits, 1.5, 1e-12); /* frequencies 1/4, 1/2, 1/4 */
 }

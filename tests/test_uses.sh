@@ -110,10 +110,24 @@ expect 0 embed plain --limit 20 --out c.csv --picture e.ppm
 expect 0 probe plain --limit 300 --test-limit 100 --out p.ppm --json; picture p.ppm
 shows '"classifier":"code linear","labels_100":0\.[0-9]+,"labels_300":0\.'
 
+# --- Noise ---------------------------------------------------------------------------------------------
+# shellcheck disable=SC2086
+expect 0 train denoising $small --set hidden=16 --out clean
+expect 0 denoise clean --levels 0.1,1 --limit 50 -n 3 --out d.ppm --json; picture d.ppm
+shows '"psnr_noisy":[0-9.]+,"psnr":[0-9.]+,"levels":\[(\{"level":"[0-9.]+","psnr_noisy":[0-9.]+,"psnr":[0-9.]+\},?){3}\]'
+expect 2 denoise clean --levels 0.1,much; grep -q -- '--levels is 0.1,much' err || complain levels
+
 # --- Bits ----------------------------------------------------------------------------------------------
 expect 0 compress plain --limit 50 --bits 3 --out r.ppm --csv r.csv --json; picture r.ppm
 shows '"rates":\[\{"coder":"code 2\^-1","bits":[0-9.]+,"bits_per_pixel":'
 [ "$(wc -l <r.csv)" = 7 ] || complain r.csv
+
+# --- Weights for others --------------------------------------------------------------------------------
+expect 0 export plain --out m.py --json
+[ -s m.py ] && [ -s m.safetensors ] || complain "export"
+shows '^\{"event":"export","parameters":13336,"out":"m.py"\}$'
+expect 0 export vae --to npz --out v.npz; head -c 2 v.npz | grep -q PK || complain v.npz
+expect 2 export vae --to keras; says 'export: --to is keras; it must be torch or npz'
 
 [ $failures = 0 ] && echo "all passed"
 exit $((failures > 0))

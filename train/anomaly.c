@@ -38,10 +38,10 @@ tr_status tr_anomaly_scores(tr_model *model, const tr_dataset *data, tr_data_spl
         tr_scope     *scope = tr_scope_push();
         tr_tensor    *x = tr_dataset_images(data, split, i, last);
         tr_tensor    *labels = data->classes > 0 ? tr_dataset_labels(data, split, i, last) : NULL;
-        tr_tensor    *batch = o.kind == TR_SCORE_ERROR
-                                  ? errors(model, x)
-                                  : negative_elbos(model, x, labels, o.samples,
-                                                   tr_rng_stream(o.seed, (uint64_t)i));
+        tr_tensor    *batch =
+            o.kind == TR_SCORE_ERROR
+                   ? errors(model, x)
+                   : negative_elbos(model, x, labels, o.samples, tr_rng_stream(o.seed, (uint64_t)i));
         if (batch != NULL) tr_copy_out(tr_cast(batch, TR_F64), score + (i - begin));
         tr_scope_pop(scope);
     }

@@ -33,9 +33,9 @@ tr_tensor *tr_quantise(tr_tensor *codes, const double *step, double *bits)
 {
     *bits = 0;
     if (tri_failed() || codes == NULL) return NULL;
-    const int64_t n = tr_dim(codes, 0), d = tr_dim(codes, 1);
-    tr_tensor    *rounded = tr_empty(TR_F32, TR_SHAPE(n, d));
-    tr_scope     *scope = tr_scope_push();
+    const int64_t    n = tr_dim(codes, 0), d = tr_dim(codes, 1);
+    tr_tensor       *rounded = tr_empty(TR_F32, TR_SHAPE(n, d));
+    tr_scope        *scope = tr_scope_push();
     const tr_tensor *rows = tri_contiguous(codes);
     int64_t         *index = tr_scope_alloc((size_t)(n + 1) * sizeof *index);
     for (int64_t j = 0; j < d && !tri_failed(); j++) {

@@ -89,11 +89,11 @@ static void train_softmax(tr_module *linear, tr_tensor *x, tr_tensor *labels)
     const double  lr = 0.01;
     tr_optimizer *adam = tr_adam(tr_module_parameters(linear), &(tr_adam_options){ .lr = lr });
     const int64_t n = tr_dim(x, 0), batch = n < BATCH ? n : BATCH;
-    
+
     for (int64_t step = 0; step < STEPS && !tri_failed(); step++) {
-        tr_scope  *scope = tr_scope_push();
+        tr_scope     *scope = tr_scope_push();
         const int64_t at = step * batch % (n - batch + 1);
-        tr_tensor *logits = tr_forward(linear, tr_narrow(x, 0, at, batch));
+        tr_tensor    *logits = tr_forward(linear, tr_narrow(x, 0, at, batch));
         tr_tensor *loss = tr_cross_entropy(logits, tr_narrow(labels, 0, at, batch), NULL, TR_MEAN);
         tr_tensor *weight = linear->parameters.items[0].tensor;
         loss = tr_add(loss, tr_scale(tr_sum(tr_square(weight), TR_ALL_AXES, false), 1e-4));

@@ -79,15 +79,15 @@ TR_API tr_tensor *tr_mean_code(tr_tensor *codes, const tr_tensor *labels, int64_
 /* --- Anomalies (anomaly.c) ---------------------------------------------------------------- */
 
 typedef enum tr_score_kind {
-    TR_SCORE_AUTO, /* by the negative ELBO where the model has a likelihood, else by the error */
+    TR_SCORE_AUTO,  /* by the negative ELBO where the model has a likelihood, else by the error */
     TR_SCORE_ERROR, /* mean over pixels of (x - reconstruction)^2 */
     TR_SCORE_ELBO   /* -ELBO in nats, averaged over `samples` codes of the image */
 } tr_score_kind;
 
 typedef struct tr_anomaly_options {
     tr_score_kind kind;
-    int64_t samples; /* of the ELBO; 0: 8 */
-    uint64_t seed;
+    int64_t       samples; /* of the ELBO; 0: 8 */
+    uint64_t      seed;
 } tr_anomaly_options;
 
 /* How badly the model explains each of the images begin .. end - 1 of a split: score[end - begin],
@@ -124,8 +124,8 @@ TR_API double tr_knn_accuracy(const tr_features *train, const tr_features *test,
 
 /* The share of test rows that softmax regression on the train rows classifies right: features
  * scaled to deviation 1, weight decay 1e-4, 1,500 steps of Adam. NaN on error. */
-TR_API double tr_linear_accuracy(const tr_features *train, const tr_features *test,
-                                 int64_t classes, uint64_t seed);
+TR_API double tr_linear_accuracy(const tr_features *train, const tr_features *test, int64_t classes,
+                                 uint64_t seed);
 
 /* --- Compression (compress.c) ------------------------------------------------------------- */
 
@@ -133,6 +133,18 @@ TR_API double tr_linear_accuracy(const tr_features *train, const tr_features *te
  * as it is and free). *bits is what a code costs on average: the sum over columns of the entropy of
  * the multiples' frequencies in these N rows, which is at most log2 N a column. */
 TR_API tr_tensor *tr_quantise(tr_tensor *codes, const double *step, double *bits);
+
+/* --- Export (export.c) -------------------------------------------------------------------- */
+
+/* Writes PATH.safetensors, weights in PyTorch's layout (linear [out, in], kernels [out, in, KH,
+ * KW]), and PATH.py, a module definition that reads them without other packages and takes pictures
+ * [N, C, H, W]. Error: a model that is more than its layers in turn, or a layer that PyTorch's has
+ * no short form of; the definition is checked against the model before it is written. */
+TR_API tr_status tr_export_torch(tr_model *model, const char *path);
+
+/* Writes all weights and buffers as NumPy's .npz, in the layout and by the names of this library.
+ */
+TR_API tr_status tr_export_npz(tr_model *model, const char *path);
 
 #ifdef __cplusplus
 }

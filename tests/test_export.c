@@ -1,0 +1,160 @@
+/* test_export.c: models written for PyTorch give the same codes and pictures there; NumPy reads
+ * .npz. Skipped where there is no Python with these packages. */
+#include "train/train.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static char folder[64];
+
+static const char *place(const char *name)
+{
+    char *path = tr_scope_alloc(200);
+    snprintf(path, 200, "%s/%s", folder, name);
+    return path;
+}
+
+static void make_folder(void)
+{
+    snprintf(folder, sizeof folder, "/tmp/tenrec-export-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    tr_set_threads(1);
+    tr_set_recording(false);
+}
+
+static void remove_folder(void)
+{
+    char command[128];
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    ck_assert_int_eq(system(command), 0);
+}
+
+/* A Python that imports the package, or NULL. */
+static const char *find_python(const char *package)
+{
+    static const char *const pythons[] = { "python3", "/usr/bin/python3" };
+    for (int i = 0; i < 2; i++) {
+        char command[160];
+        snprintf(command, sizeof command, "%s -c 'import %s' 2>/dev/null", pythons[i], package);
+        if (system(command) == 0) return pythons[i];
+    }
+    printf("skipped: no Python with %s\n", package);
+    return NULL;
+}
+
+/* compare.py FOLDER NAME...: each module against the codes and pictures beside it. */
+static const char compare[] =
+    "import importlib, sys; folder = sys.argv[1]; sys.path.insert(0, folder)\n"
+    "import numpy as np, torch; torch.set_num_threads(1)\n"
+    "for name in sys.argv[2:]:\n"
+    "    load = lambda part: torch.from_numpy(np.load(folder + '/' + name + part + '.npy'))\n"
+    "    module = importlib.import_module(name); model = module.Model()\n"
+    "    model.load_state_dict(module.load_weights(folder + '/' + name + '.safetensors'))\n"
+    "    with torch.no_grad():\n"
+    "        z = model.encode(load('-x').permute(0, 3, 1, 2))\n"
+    "        y = model.decode(z).permute(0, 2, 3, 1)\n"
+    "    z = z.permute(0, 2, 3, 1) if z.dim() == 4 else z\n"
+    "    off = max((z - load('-z')).abs().max().item(), (y - load('-y')).abs().max().item())\n"
+    "    if not off < 1e-5: sys.exit('%s is off by %g' % (name, off))\n";
+
+/* Biases are not left at zero. */
+static void shake(tr_model *m)
+{
+    tr_rng              rng = tr_rng_seed(2);
+    const tr_named_list parameters = tr_module_parameters(m->net);
+    for (int64_t i = 0; i < parameters.count; i++) {
+        tr_tensor *p = parameters.items[i].tensor;
+        tr_assign(p, tr_add(p, tr_scale(tr_normal_like(p, &rng), 0.05)));
+    }
+    tr_module_set_training(m->net, false);
+}
+
+static void save(const char *name, const char *part, const tr_tensor *t)
+{
+    char file[80];
+    snprintf(file, sizeof file, "%s-%s.npy", name, part);
+    tr_save_npy(place(file), t);
+}
+
+/* True where the model was written, beside a batch with its codes and pictures. */
+static bool write_model(const tr_model_type *type)
+{
+    tr_rng    rng = tr_rng_seed(3);
+    tr_model *m = tr_model_new(type, NULL, TR_SHAPE(16, 16, 3), 10, 1);
+    ck_assert_msg(m != NULL, "%s: %s", type->name, tr_error());
+    shake(m);
+    tr_tensor *x = tr_uniform(TR_F32, TR_SHAPE(3, 16, 16, 3), &rng), *z = tr_model_encode(m, x);
+    save(type->name, "x", x);
+    save(type->name, "z", z);
+    save(type->name, "y", tr_model_decode(m, z));
+    ck_assert_msg(tr_status_get() == TR_OK, "%s: %s", type->name, tr_error());
+    if (tr_export_torch(m, place(type->name)) == TR_OK) return true;
+    ck_assert_msg(strstr(tr_error(), "cannot be written for torch") != NULL, "%s", tr_error());
+    printf("not written for torch: %s\n", type->name);
+    tr_error_clear();
+    return false;
+}
+
+START_TEST(torch_computes_the_same)
+{
+    const char *python = find_python("torch, numpy");
+    int         count, written = 0;
+    char        command[1024];
+    if (python == NULL) return;
+    FILE *script = fopen(place("compare.py"), "w");
+    ck_assert_ptr_nonnull(script);
+    fputs(compare, script);
+    fclose(script);
+    const tr_model_type *const *types = tr_model_types(&count);
+    size_t used = (size_t)snprintf(command, sizeof command, "OMP_NUM_THREADS=1 %s -B %s %s", python,
+                                   place("compare.py"), folder);
+    for (int i = 0; i < count; i++) {
+        tr_scope *scope = tr_scope_push();
+        if (write_model(types[i])) {
+            used += (size_t)snprintf(command + used, sizeof command - used, " %s", types[i]->name);
+            written++;
+        }
+        tr_scope_pop(scope);
+    }
+    ck_assert_int_ge(written, 8);
+    ck_assert_uint_lt(used, sizeof command);
+    ck_assert_int_eq(system(command), 0);
+}
+END_TEST
+
+START_TEST(npz_is_read_by_numpy)
+{
+    const char *python = find_python("numpy");
+    if (python == NULL) return;
+    tr_model *m = tr_model_new(tr_model_find("vae"), NULL, TR_SHAPE(4, 4, 1), 0, 1);
+    ck_assert_int_eq(tr_export_npz(m, place("m.npz")), TR_OK);
+    const tr_named_list state = tr_module_state(m->net);
+    tr_save_npy(place("first.npy"), state.items[0].tensor);
+    char command[500];
+    snprintf(command, sizeof command,
+             "%s -c \"import numpy as np; z = np.load('%s'); assert len(z.files) == %d; "
+             "assert (z['%s'] == np.load('%s')).all()\"",
+             python, place("m.npz"), (int)state.count, state.items[0].name, place("first.npy"));
+    ck_assert_int_eq(system(command), 0);
+    ck_assert_int_eq(tr_export_npz(m, place("none/m.npz")), TR_ERR_FILE);
+    tr_error_clear();
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("export");
+    TCase *files = tcase_create("files");
+    tcase_set_timeout(files, 120);
+    tcase_add_checked_fixture(files, make_folder, remove_folder);
+    tcase_add_test(files, torch_computes_the_same);
+    tcase_add_test(files, npz_is_read_by_numpy);
+    suite_add_tcase(suite, files);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    const int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}
