@@ -335,7 +335,7 @@ tr_tensor *tri_activation_vjp(tr_activation act, tr_tensor *g, tr_tensor *y)
     }
 }
 
-tr_tensor *tri_activation_fast_vjp(tr_activation act, tr_tensor *g, tr_tensor *y)
+static tr_tensor *fast_activation_vjp(tr_activation act, tr_tensor *g, tr_tensor *y)
 {
     if (act == TR_IDENTITY || g == NULL) return g;
     const tri_binary_id id = act == TR_RELU      ? TRI_B_step_mul
@@ -352,7 +352,7 @@ tr_tensor *tri_activation_bias_vjp(tr_activation act, tr_tensor *g, tr_tensor *y
         *sum = tri_new(g->dtype, TR_SHAPE(tr_dim(g, -1)));
         return u != NULL && *sum != NULL && tri_relu_gradient(u, *sum, g, y) == TR_OK ? u : NULL;
     }
-    tr_tensor *u = tri_activation_fast_vjp(act, g, y);
+    tr_tensor *u = fast_activation_vjp(act, g, y);
     if (sum != NULL && u != NULL) {
         tr_shape all = { .rank = u->rank - 1 };
         for (int i = 0; i < all.rank; i++) all.dim[i] = i;

@@ -149,7 +149,7 @@ static void linear_gradients(tr_call *c, tr_tensor *u, tr_tensor **gin)
         tr_tensor *x2 = x->rank == 2 ? x : tr_reshape(x, TR_SHAPE(-1, tr_dim(x, -1)));
         gin[1] = tr_matmul(tr_transpose(x2, 0, 1), u2);
     }
-    if (tr_wants(c, 2)) gin[2] = tr_sum(u2, TR_AXES(0), false);
+    if (tr_wants(c, 2) && gin[2] == NULL) gin[2] = tr_sum(u2, TR_AXES(0), false);
 }
 
 static void linear_vjp(tr_call *c, tr_tensor *g, tr_tensor **gin)
@@ -161,7 +161,8 @@ static void linear_vjp(tr_call *c, tr_tensor *g, tr_tensor **gin)
 static void linear_fast_vjp(tr_call *c, tr_tensor *g, tr_tensor **gin)
 {
     const linear_attributes *a = c->attributes;
-    linear_gradients(c, tri_activation_fast_vjp(a->act, g, c->out), gin);
+    tr_tensor *u = tri_activation_bias_vjp(a->act, g, c->out, tr_wants(c, 2) ? &gin[2] : NULL);
+    linear_gradients(c, u, gin);
 }
 
 const tr_op tri_op_linear = {

@@ -41,11 +41,10 @@ tr_tensor *tri_clamp_open(tr_tensor *x, double low, double high);
 /* Whether a product applies the activation to its own result; the others are applied afterwards. */
 bool tri_activation_fused(tr_activation act);
 
-/* For fused ones: g act'(z), the derivative taken from the result y = act(z). The fast form records
- * nothing. */
+/* For fused ones: g act'(z), the derivative taken from the result y = act(z). */
 tr_tensor *tri_activation_vjp(tr_activation act, tr_tensor *g, tr_tensor *y);
-tr_tensor *tri_activation_fast_vjp(tr_activation act, tr_tensor *g, tr_tensor *y);
-/* The same, and in *sum its sums over all axes but the last, for the bias; unless sum is NULL. */
+/* The same, recording nothing, and in *sum its sums over all axes but the last, for the bias; unless
+ * sum is NULL. */
 tr_tensor *tri_activation_bias_vjp(tr_activation act, tr_tensor *g, tr_tensor *y, tr_tensor **sum);
 
 /* Examples shared by elementwise operations. */

@@ -107,8 +107,8 @@ tr_run *open_run(const args *a, tr_open_mode mode, bool data);
 /* The settings that --set gives; NULL on error. */
 tr_settings *make_settings(const args *a, const tr_model_type *type);
 
-/* The classes that --NAME lists, or all but those of --exclude, as tr_dataset_options has them; NULL
- * where neither is given. */
+/* The classes that --NAME lists, or all but those of --exclude, as tr_dataset_options has them;
+ * NULL where neither is given. */
 const char *chosen_classes(const args *a, const char *name);
 
 /* The options of a model with defaults and ranges, a line each. */

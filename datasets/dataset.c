@@ -274,5 +274,6 @@ int tr_dataset_factors(const tr_dataset *dataset, tr_data_split split, int64_t i
     if (!dataset || !dataset->source->factors || index < 0 || index >= dataset->count[split])
         return 0;
     const int64_t *row = dataset->source->split[split].row;
-    return dataset->source->factors(dataset->source->seed, split, row ? row[index] : index, factors);
+    return dataset->source->factors(dataset->source->seed, split, row ? row[index] : index,
+                                    factors);
 }

@@ -31,7 +31,7 @@ typedef struct tr_dataset {
     int64_t            classes;      /* labels are 0 .. classes - 1; 0: the set has no labels */
     const char *const *class_names;  /* [classes], or NULL where the numbers are the names */
     int64_t            count[2];     /* images of [TR_TRAIN] and of [TR_TEST] */
-    const char        *classes_kept; /* the train split has only these, as in the options; NULL: all */
+    const char *classes_kept; /* the train split has only these, as in the options; NULL: all */
     struct tri_source *source;       /* where the images come from */
 } tr_dataset;
 

@@ -10,8 +10,8 @@
 
 #include "datasets/datasets.h"
 
-/* The rows of one split: image i is row[i] (or i where row is NULL) of `bytes` or of `values`, or of
- * what `draw` draws. */
+/* The rows of one split: image i is row[i] (or i where row is NULL) of `bytes` or of `values`, or
+ * of what `draw` draws. */
 typedef struct tri_rows {
     const uint8_t *bytes;  /* [rows, H * W * C], shown as value / 255; NULL: see values */
     const float *values;   /* [rows, H * W * C], shown as they are */

@@ -1,5 +1,5 @@
 /* derivatives.c: differentiating twice, three times, and a penalty on a gradient: nothing extra to
- * write, because every gradient rule is made of operations.                                        */
+ * write, because every gradient rule is made of operations. */
 #include <tenrec.h>
 #include <stdio.h>
 
@@ -16,8 +16,10 @@ int main(void)
         y = derivative;
     }
 
-    /* A loss that contains a gradient: |dh/dx|^2 of a small network, as contractive models use it. */
-    tr_module *net = tr_nn_sequential(tr_nn_linear(3, 4, TR_TANH), tr_nn_linear(4, 1, TR_IDENTITY), NULL);
+    /* A loss that contains a gradient: |dh/dx|^2 of a small network, as contractive models use it.
+     */
+    tr_module *net =
+        tr_nn_sequential(tr_nn_linear(3, 4, TR_TANH), tr_nn_linear(4, 1, TR_IDENTITY), NULL);
     tr_module_init(net, 1);
     tr_rng     rng = tr_rng_seed(1);
     tr_tensor *input = tr_variable(tr_normal(TR_F32, TR_SHAPE(5, 3), &rng));
@@ -25,7 +27,7 @@ int main(void)
     tr_tensor *slope = NULL;                                            /* [5, 3] */
     tr_grad(&output, 1, &input, 1, &slope, &again);
     tr_tensor *penalty = tr_mean(tr_square(slope), TR_ALL_AXES, false);
-    tr_backward(penalty);                                               /* to the weights, through slope */
+    tr_backward(penalty); /* to the weights, through slope */
     const tr_named_list parameters = tr_module_parameters(net);
     printf("penalty %.6f; its gradient by %s:\n", tr_item(penalty), parameters.items[0].name);
     if (tr_status_get() == TR_OK) tr_print(parameters.items[0].tensor->grad, stdout);

@@ -1,4 +1,5 @@
-/* operation.c: an operation of your own, y = x^3, checked against differences and differentiated twice. */
+/* operation.c: an operation of your own, y = x^3, checked against differences and differentiated
+ * twice. */
 #include <tenrec.h>
 #include <stdio.h>
 
@@ -37,7 +38,8 @@ int main(void)
     tr_gradcheck(function, NULL, &x, 1, &(tr_gradcheck_options){ .order = 2 }, &result);
     printf("gradient check to order %d: %s, worst error %.1e\n", result.order,
            result.passed ? "passed" : "FAILED", result.worst_error);
-    tr_tensor *hessian = tr_hvp(function, NULL, tr_ones(TR_F64, TR_SCALAR), tr_ones(TR_F64, TR_SCALAR));
+    tr_tensor *hessian =
+        tr_hvp(function, NULL, tr_ones(TR_F64, TR_SCALAR), tr_ones(TR_F64, TR_SCALAR));
     printf("second derivative at 1: %g\n", tr_item(hessian));
     return tr_status_print() != 0 || !result.passed;
 }

@@ -110,7 +110,7 @@ tr_module *tr_nn_linear(int64_t in, int64_t out, tr_activation act)
     return tr_nn_linear_with(in, out, act, NULL);
 }
 
-/* --- Linear with another layer's weight ------------------------------------------------------------ */
+/* --- Linear with another layer's weight ------------------------------------------------------- */
 
 typedef struct transposed {
     tr_module    *owner; /* of the weight */
@@ -165,7 +165,7 @@ tr_module *tr_nn_linear_transposed(tr_module *linear_layer, tr_activation act)
     return tr_module_add_parameter(m, "bias", TR_SHAPE(out)) != NULL ? m : NULL;
 }
 
-/* --- Activation, flatten, reshape ------------------------------------------------------------------------- */
+/* --- Activation, flatten, reshape ------------------------------------------------------------- */
 
 typedef struct activation {
     tr_activation act;

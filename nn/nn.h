@@ -135,13 +135,13 @@ TR_API tr_module *tr_nn_linear(int64_t in, int64_t out, tr_activation act);
 TR_API tr_module *tr_nn_linear_with(int64_t in, int64_t out, tr_activation act,
                                     const tr_layer_options *o);
 
-/* y = act(x weight^T + bias), with the weight of another linear layer and a bias of its own: a decoder
- * that is tied to its encoder. The weight is listed, filled and saved with its owner, which must live as
- * long, and gets the gradients of both uses. */
+/* y = act(x weight^T + bias), with the weight of another linear layer and a bias of its own: a
+ * decoder that is tied to its encoder. The weight is listed, filled and saved with its owner, which
+ * must live as long, and gets the gradients of both uses. */
 TR_API tr_module *tr_nn_linear_transposed(tr_module *linear_layer, tr_activation act);
 
-/* y = act(conv2d(x, weight) + bias): x [N, H, W, in], weight [k, k, in / groups, out]. Without options
- * the stride is 1 and the padding 'same'. */
+/* y = act(conv2d(x, weight) + bias): x [N, H, W, in], weight [k, k, in / groups, out]. Without
+ * options the stride is 1 and the padding 'same'. */
 TR_API tr_module *tr_nn_conv2d(int64_t in, int64_t out, int64_t kernel, tr_activation act,
                                const tr_layer_options *o);
 /* conv2d of the picture enlarged by `factor` (nearest), 'same' padding, in one pass; of the

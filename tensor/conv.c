@@ -25,7 +25,7 @@
 
 enum {
     FRAME_BYTES = 1 << 18, /* aimed at for a frame: an eighth of the second cache */
-    FINISH_BYTES = 1 << 14,
+    FINISH_BYTES = 1 << 14, /* of results that get bias and activation together */
     SLOTS = 32,            /* tasks at most, each with memory for its frame */
     ITEMS = 16             /* at least, if the picture has that many rows */
 };
@@ -277,7 +277,8 @@ static void plan_few(conv *s)
  */
 static void plan_items(conv *s)
 {
-    const int64_t pixel = s->source.pixel > 0 ? s->source.pixel : 1; /* pictures may have no channels */
+    const int64_t pixel =
+        s->source.pixel > 0 ? s->source.pixel : 1; /* pictures may have no channels */
     const int64_t row_bytes = s->frame.cols * pixel;
     int64_t       rows = (FRAME_BYTES / row_bytes - s->h.reach) / s->h.step + 1;
     const int64_t share = tri_ceil_div(s->rows * s->images, ITEMS);

@@ -11,7 +11,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 
-/* --- Thread state: the only thread-local things of the library ---------------------------------- */
+/* --- Thread state: the only thread-local things of the library -------------------------------- */
 
 typedef struct tri_thread {
     tr_scope       *scope;     /* the innermost open scope */
@@ -31,9 +31,9 @@ tri_thread *tri_this_thread(void);
 /* True after an error: callers return NULL or the status at once. */
 bool tri_failed(void);
 
-/* First line of a function composed of operations, with its tensors (1 to 4). Until it returns, errors
- * begin with its name and call these tensors by their names, not as the operation inside does; of
- * nested functions the outermost one speaks. */
+/* First line of a function composed of operations, with its tensors (1 to 4). Until it returns,
+ * errors begin with its name and call these tensors by their names, not as the operation inside
+ * does; of nested functions the outermost one speaks. */
 #define TRI_FUNCTION(title, ...)                                      \
     __attribute__((cleanup(tri_function_end), unused))                \
     const tri_function tri_here = { title, #__VA_ARGS__, { __VA_ARGS__ }, \
@@ -48,14 +48,14 @@ typedef struct tri_function {
 bool tri_function_begin(const tri_function *f);
 void tri_function_end(const tri_function *f);
 
-/* What the running composed function calls t, with the name's length; NULL if it has no name for it.
- * A tensor given several times has several names: the one after `skip` others, or the last. */
+/* What the running composed function calls t, with the name's length; NULL if it has no name for
+ * it. A tensor given several times has several names: the one after `skip` others, or the last. */
 const char *tri_function_argument(const tr_tensor *t, int skip, int *length);
 
-/* --- Memory -------------------------------------------------------------------------------------- */
+/* --- Memory ----------------------------------------------------------------------------------- */
 
-/* A reference-counted block, 64-byte aligned, recycled by size. `version` counts changes in place, so
- * that the engine can tell a recorded value from one overwritten since. */
+/* A reference-counted block, 64-byte aligned, recycled by size. `version` counts changes in place,
+ * so that the engine can tell a recorded value from one overwritten since. */
 typedef struct tri_storage {
     atomic_long refs;
     size_t      bytes;   /* usable */
@@ -71,13 +71,14 @@ void         tri_storage_unref(tri_storage *s); /* NULL is allowed */
 void *tri_block_new(size_t bytes);
 void  tri_block_free(void *block, size_t bytes);
 
-/* Scratch memory of the innermost scope, 64-byte aligned, indeterminate; drivers push a scope first. */
+/* Scratch memory of the innermost scope, 64-byte aligned, indeterminate; drivers push a scope
+ * first. */
 void *tri_scratch(size_t bytes);
 
 /* a * b and a + b for sizes; false on overflow or negative operands. */
 bool tri_mul_size(int64_t a, int64_t b, int64_t *product);
 
-/* --- Tensors ------------------------------------------------------------------------------------- */
+/* --- Tensors ---------------------------------------------------------------------------------- */
 
 enum { TRI_ALIVE = 0x7E24EC01, TRI_CLOSED = 0x7E24DEAD };
 
@@ -108,25 +109,25 @@ bool tri_shape_equal(tr_shape a, tr_shape b);
 /* "[2, 3]" into text; returns text. */
 char *tri_describe_shape(tr_shape shape, char *text, size_t size);
 
-/* Resolves axes (negative, TR_ALL_AXES) of a tensor of the given rank into flags; false and an error
- * naming `what` for one out of range or named twice. */
+/* Resolves axes (negative, TR_ALL_AXES) of a tensor of the given rank into flags; false and an
+ * error naming `what` for one out of range or named twice. */
 bool tri_axes_flags(tr_shape axes, int rank, bool flags[TR_MAX_RANK], const char *what);
 
 /* Resolves one axis; -1 and an error when out of range. */
 int tri_axis(int axis, int rank, const char *what);
 
-/* --- Threads ------------------------------------------------------------------------------------- */
+/* --- Threads ---------------------------------------------------------------------------------- */
 
-/* Calls body(context, begin, end) over [0, n) cut in pieces of `grain` (the last one may be smaller),
- * on the calling thread's team. The pieces depend on n and grain only: body sees the same pieces for
- * any number of threads, one at a time each, in no particular order. The body reports no errors and
- * makes no tensors. Runs inline where there is one piece, one thread, or no OpenMP. */
-void tri_parallel_for(int64_t n, int64_t grain, void (*body)(void *context, int64_t begin, int64_t end),
-                      void *context);
+/* Calls body(context, begin, end) over [0, n) cut in pieces of `grain` (the last one may be
+ * smaller), on the calling thread's team. The pieces depend on n and grain only: body sees the same
+ * pieces for any number of threads, one at a time each, in no particular order. The body reports no
+ * errors and makes no tensors. Runs inline where there is one piece, one thread, or no OpenMP. */
+void tri_parallel_for(int64_t n, int64_t                                             grain,
+                      void (*body)(void *context, int64_t begin, int64_t end), void *context);
 
-/* Scratch memory for the pieces of a parallel loop that run at the same time: a body takes a slot and
- * gives it back, so there are as many as threads, and memory stays in the cache of who used it last.
- * Contents are indeterminate at each take: results must not depend on which slot it is. */
+/* Scratch memory for the pieces of a parallel loop that run at the same time: a body takes a slot
+ * and gives it back, so there are as many as threads, and memory stays in the cache of who used it
+ * last. Contents are indeterminate at each take: results must not depend on which slot it is. */
 typedef struct tri_slots {
     char       *memory; /* scratch of the innermost scope */
     size_t      bytes;  /* of a slot, a multiple of 64 */
@@ -138,7 +139,7 @@ bool  tri_slots_make(tri_slots *s, size_t bytes); /* before the loop; false and 
 void *tri_slot_take(tri_slots *s);                /* 64-byte aligned */
 void  tri_slot_give(tri_slots *s, void *slot);
 
-/* --- Files --------------------------------------------------------------------------------------- */
+/* --- Files ------------------------------------------------------------------------------------ */
 
 /* A file being written beside its final place; nothing is visible there before tri_writer_close. */
 typedef struct tri_writer {
@@ -153,7 +154,8 @@ tr_status tri_writer_printf(tri_writer *w, const char *format, ...) TR_PRINTF(2,
 tr_status tri_writer_close(tri_writer *w);  /* flush, fsync, rename; on error the old file stays */
 void      tri_writer_abandon(tri_writer *w); /* removes the temporary file */
 
-/* The whole file in scratch memory of the innermost scope (a zero byte follows); NULL and an error. */
+/* The whole file in scratch memory of the innermost scope (a zero byte follows); NULL and an error.
+ */
 char *tri_read_file(const char *path, int64_t max_bytes, int64_t *count);
 
 #endif

@@ -6,20 +6,20 @@
  * stays in the first cache, and multiplies it by all of its panels of b, which stream from the
  * second cache. A sum too long for that is cut into pieces along k, whose results are added in
  * order. Where a has only a few rows the order is another one (multiply_short), and where b is
- * transposed as well c^T is computed (multiply_turned). Blocks, tasks and pieces depend on the shape only, and each element of c is computed by
- * one task: same bits on any number of threads. Read next: gemm.h (operands), kernels_gemm.inc (the
- * register block). */
+ * transposed as well c^T is computed (multiply_turned). Blocks, tasks and pieces depend on the
+ * shape only, and each element of c is computed by one task: same bits on any number of threads.
+ * Read next: gemm.h (operands), kernels_gemm.inc (the register block). */
 #include "tensor/gemm.h"
 
 #include <assert.h>
 #include <string.h>
 
 enum {
-    TILE_BYTES = 22 * 1024,  /* of a tile of a: half of the first cache */
-    PANEL_BYTES = 1 << 20,   /* of a block of b: half of the second cache */
-    SHORT_BYTES = 5 * 1024,  /* of a panel of b that all of a short a is multiplied by in turn */
-    INLINE_WORK = 1 << 16,   /* multiply-adds below which threads do not pay */
-    TASKS = 16               /* aimed at: enough for the threads of a desktop to share evenly */
+    TILE_BYTES = 22 * 1024, /* of a tile of a: half of the first cache */
+    PANEL_BYTES = 1 << 20,  /* of a block of b: half of the second cache */
+    SHORT_BYTES = 5 * 1024, /* of a panel of b that all of a short a is multiplied by in turn */
+    INLINE_WORK = 1 << 16,  /* multiply-adds below which threads do not pay */
+    TASKS = 16              /* aimed at: enough for the threads of a desktop to share evenly */
 };
 
 typedef struct plan {

@@ -329,9 +329,9 @@ static void ql_step(int64_t n, int64_t l, int64_t m, double *d, double *e, doubl
     e[m] = 0;
 }
 
-/* The first row at or after l where the matrix falls into two parts: what stands beside the diagonal
- * is rounding noise of the whole, whose size is `norm`. Against its own neighbours it may be large
- * where the matrix is singular and they are noise too. */
+/* The first row at or after l where the matrix falls into two parts: what stands beside the
+ * diagonal is rounding noise of the whole, whose size is `norm`. Against its own neighbours it may
+ * be large where the matrix is singular and they are noise too. */
 static int64_t split(int64_t n, int64_t l, const double *e, double norm)
 {
     int64_t m = l;

@@ -140,7 +140,8 @@ static void maximum_of_window(const job *s, int64_t n, int64_t i, int64_t j)
     }
 }
 
-/* Windows that neither overlap, nor reach over the edge, nor have gaps or many elements: kernels. */
+/* Windows that neither overlap, nor reach over the edge, nor have gaps or many elements: kernels.
+ */
 enum { TILED_MAX = 16 };
 
 static bool tiled(const job *s)
@@ -170,7 +171,7 @@ static void tiled_maximum_body(void *context, int64_t begin, int64_t end)
     const int64_t      count = tile_offsets(s, at), c = s->y.c, step = s->pool->window[1] * c;
     for (int64_t row = begin; row < end; row++) {
         const int64_t n = row / s->y.h, i = row % s->y.h;
-        void         *y = pixel(s, &s->y, n, i, 0), *x = pixel(s, &s->x, n, i * s->pool->window[0], 0);
+        void *y = pixel(s, &s->y, n, i, 0), *x = pixel(s, &s->x, n, i * s->pool->window[0], 0);
         if (s->dtype == TR_F32)
             table->f32.max_at(s->y.w, c, y, c, x, step, at, count);
         else
@@ -209,7 +210,8 @@ static tr_status on_windows(tr_tensor *y, tr_tensor *index, const tr_tensor *x, 
 tr_status tri_max_pool2d(tr_tensor *y, tr_tensor *index, const tr_tensor *x, const tri_pool *p)
 {
     const job s = job_of(x, y, index, p);
-    return on_windows(y, index, x, p, index == NULL && tiled(&s) ? tiled_maximum_body : maximum_body);
+    return on_windows(y, index, x, p,
+                      index == NULL && tiled(&s) ? tiled_maximum_body : maximum_body);
 }
 
 typedef struct back_job {
@@ -243,7 +245,8 @@ static tr_status maximum_back(tr_tensor *dx, const tr_tensor *g, const tr_tensor
     if (tiled(&b.windows)) {
         if (small->h * p->window[0] < large->h || small->w * p->window[1] < large->w)
             memset(dx->data, 0, (size_t)(tr_numel(dx) * b.windows.size));
-        tri_parallel_for(small->n * small->h, grain_rows(window_work(&b.windows)), tiled_back_body, &b);
+        tri_parallel_for(small->n * small->h, grain_rows(window_work(&b.windows)), tiled_back_body,
+                         &b);
         return TR_OK;
     }
     tr_tensor *largest = tri_new(x->dtype, tr_shape_of(g));
@@ -252,7 +255,8 @@ static tr_status maximum_back(tr_tensor *dx, const tr_tensor *g, const tr_tensor
     return tri_max_unpool2d(dx, g, index);
 }
 
-tr_status tri_max_pool2d_dx(tr_tensor *dx, const tr_tensor *g, const tr_tensor *x, const tri_pool *p)
+tr_status tri_max_pool2d_dx(tr_tensor *dx, const tr_tensor *g, const tr_tensor *x,
+                            const tri_pool *p)
 {
     if (tri_failed()) return tr_status_get();
     tr_scope *scope = tr_scope_push();

@@ -1,5 +1,5 @@
 /* print.c: a tensor as text, in the manner of NumPy: nested brackets, long axes shortened to three
- * values at both ends.                                                                            */
+ * values at both ends. */
 #include "tensor/core.h"
 
 enum { EDGE = 3, LONGEST = 8 };

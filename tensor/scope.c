@@ -1,10 +1,10 @@
-/* scope.c: who owns memory. A stack of scopes per thread; each owns a chain of chunks for small things
- * (tensor handles, tape nodes), references to the storage of its tensors, and objects with a release
- * function. Closing a scope gives all of it back.
+/* scope.c: who owns memory. A stack of scopes per thread; each owns a chain of chunks for small
+ * things (tensor handles, tape nodes), references to the storage of its tensors, and objects with a
+ * release function. Closing a scope gives all of it back.
  *
  * Blocks that come back are kept in free lists, one per size class, and handed out again: after the
  * first round a training step asks the allocator for nothing. The lists belong to the thread.
- * Read next: tensor.c, which makes tensors on top of this.                                         */
+ * Read next: tensor.c, which makes tensors on top of this. */
 #include "tensor/core.h"
 
 #include <pthread.h>
@@ -53,7 +53,7 @@ typedef struct thread_memory {
 static _Thread_local thread_memory memory;
 static atomic_llong                allocations;
 
-/* --- The allocator -------------------------------------------------------------------------------- */
+/* --- The allocator ---------------------------------------------------------------------------- */
 
 static void *default_alloc(void *context, size_t alignment, size_t bytes)
 {
@@ -76,7 +76,7 @@ void tr_set_allocator(const tr_allocator *replacement)
     allocator = replacement != NULL ? *replacement : standard;
 }
 
-/* --- Thread start and end --------------------------------------------------------------------------- */
+/* --- Thread start and end --------------------------------------------------------------------- */
 
 static pthread_key_t  exit_key;
 static pthread_once_t exit_once = PTHREAD_ONCE_INIT;
@@ -111,7 +111,7 @@ tri_thread *tri_this_thread(void)
     return &memory.state;
 }
 
-/* --- Blocks ------------------------------------------------------------------------------------------ */
+/* --- Blocks ----------------------------------------------------------------------------------- */
 
 /* Rounds up to the next size (8 + m) 2^e, 0 <= m < 8, at least 512 bytes; *index is its class. */
 static size_t round_to_class(size_t bytes, int *index)
@@ -145,8 +145,8 @@ void *tri_block_new(size_t bytes)
         block = allocator.alloc(allocator.context, ALIGNMENT, size);
         if (block == NULL) {
             tr_memory_trim();
-            tr_fail(TR_ERR_MEMORY, "out of memory: %zu bytes were asked for, %lld are in use", bytes,
-                    (long long)memory.live_bytes);
+            tr_fail(TR_ERR_MEMORY, "out of memory: %zu bytes were asked for, %lld are in use",
+                    bytes, (long long)memory.live_bytes);
             return NULL;
         }
     }
@@ -192,7 +192,7 @@ tr_memory_stats tr_memory(void)
                               .allocations = atomic_load(&allocations) };
 }
 
-/* --- Storage ----------------------------------------------------------------------------------------- */
+/* --- Storage ---------------------------------------------------------------------------------- */
 
 tri_storage *tri_storage_new(size_t bytes)
 {
@@ -216,7 +216,7 @@ void tri_storage_unref(tri_storage *s)
     tri_block_free(s, STORAGE_HEADER + s->bytes);
 }
 
-/* --- Scopes ------------------------------------------------------------------------------------------ */
+/* --- Scopes ----------------------------------------------------------------------------------- */
 
 static bool add_chunk(tr_scope *scope, size_t bytes)
 {
@@ -296,7 +296,8 @@ void tr_scope_pop(tr_scope *scope)
     tr_scope   *s = thread->scope;
     while (s != NULL && s != scope) s = s->parent;
     if (s == NULL) {
-        if (scope != NULL) tr_fail(TR_ERR_STATE, "scope_pop: this scope is not open in this thread");
+        if (scope != NULL)
+            tr_fail(TR_ERR_STATE, "scope_pop: this scope is not open in this thread");
         return;
     }
     for (bool last = false; !last;) {
@@ -362,7 +363,8 @@ tr_tensor *tr_scope_keep(tr_tensor *t)
     if (tri_failed() || !tri_check_alive(t, "scope_keep")) return NULL;
     tr_scope *parent = tri_this_thread()->scope->parent;
     if (parent == NULL) {
-        tr_fail(TR_ERR_STATE, "scope_keep: no scope encloses the outermost one; push a scope first");
+        tr_fail(TR_ERR_STATE,
+                "scope_keep: no scope encloses the outermost one; push a scope first");
         return NULL;
     }
     return alias_in(parent, t);

@@ -87,8 +87,8 @@ bool tri_axes_flags(tr_shape axes, int rank, bool flags[TR_MAX_RANK], const char
     for (int i = 0; i < TR_MAX_RANK; i++) flags[i] = axes.rank < 0 && i < rank;
     for (int i = 0; i < axes.rank; i++) {
         const int64_t named = axes.dim[i];
-        const int     axis =
-            tri_axis(named > TR_MAX_RANK || named < -TR_MAX_RANK ? TR_MAX_RANK : (int)named, rank, what);
+        const int     axis = tri_axis(
+                named > TR_MAX_RANK || named < -TR_MAX_RANK ? TR_MAX_RANK : (int)named, rank, what);
         if (axis < 0) return false;
         if (flags[axis]) {
             tr_fail(TR_ERR_VALUE, "%s: axis %lld is named twice", what, (long long)named);

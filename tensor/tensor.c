@@ -1,14 +1,14 @@
-/* tensor.c: makes tensors and views, and tells about them. A tensor is a handle in a scope's memory;
- * its values lie in reference-counted storage that views share.
+/* tensor.c: makes tensors and views, and tells about them. A tensor is a handle in a scope's
+ * memory; its values lie in reference-counted storage that views share.
  *
- * Read next: scope.c (who frees what), map.c (the loops behind tr_assign and tr_fill).            */
+ * Read next: scope.c (who frees what), map.c (the loops behind tr_assign and tr_fill). */
 #include "tensor/core.h"
 #include "tensor/compute.h"
 
 #include <math.h>
 #include <string.h>
 
-/* --- Dtypes ------------------------------------------------------------------------------------------ */
+/* --- Dtypes ----------------------------------------------------------------------------------- */
 
 size_t tr_dtype_size(tr_dtype dtype)
 {
@@ -32,7 +32,7 @@ const char *tr_dtype_name(tr_dtype dtype)
     return "?";
 }
 
-/* --- Handles, views ---------------------------------------------------------------------------------- */
+/* --- Handles, views --------------------------------------------------------------------------- */
 
 bool tri_check_alive(const tr_tensor *t, const char *what)
 {
@@ -44,7 +44,8 @@ bool tri_check_alive(const tr_tensor *t, const char *what)
         return false;
     }
     if (t->alive != TRI_ALIVE) {
-        tr_fail(TR_ERR_STATE, "%s: tensor from a closed scope; hand it out with tr_scope_keep", what);
+        tr_fail(TR_ERR_STATE, "%s: tensor from a closed scope; hand it out with tr_scope_keep",
+                what);
         return false;
     }
     return true;
@@ -91,7 +92,7 @@ const tr_tensor *tri_contiguous(const tr_tensor *x)
     return copy;
 }
 
-/* --- Create ------------------------------------------------------------------------------------------ */
+/* --- Create ----------------------------------------------------------------------------------- */
 
 tr_tensor *tr_empty(tr_dtype dtype, tr_shape shape)
 {
@@ -173,7 +174,7 @@ tr_tensor *tr_eye(tr_dtype dtype, int64_t n)
     return t;
 }
 
-/* --- Inspect ----------------------------------------------------------------------------------------- */
+/* --- Inspect ---------------------------------------------------------------------------------- */
 
 tr_shape tr_shape_of(const tr_tensor *t)
 {
@@ -229,7 +230,8 @@ double tr_item(const tr_tensor *t)
     if (tri_failed() || !tri_check_alive(t, "item")) return (double)NAN;
     if (tr_numel(t) != 1) {
         char text[240];
-        tr_fail(TR_ERR_SHAPE, "item: %s does not hold one value", tr_describe(t, text, sizeof text));
+        tr_fail(TR_ERR_SHAPE, "item: %s does not hold one value",
+                tr_describe(t, text, sizeof text));
         return (double)NAN;
     }
     return load(t, 0);
@@ -249,7 +251,8 @@ double tr_at(const tr_tensor *t, tr_shape index)
         const int64_t k = index.dim[i] < 0 ? index.dim[i] + t->shape[i] : index.dim[i];
         if (k < 0 || k >= t->shape[i]) {
             tr_fail(TR_ERR_VALUE, "at: index %s is outside %s",
-                    tri_describe_shape(index, place, sizeof place), tr_describe(t, text, sizeof text));
+                    tri_describe_shape(index, place, sizeof place),
+                    tr_describe(t, text, sizeof text));
             return (double)NAN;
         }
         offset += k * t->stride[i];
@@ -268,13 +271,14 @@ tr_status tr_copy_out(const tr_tensor *t, void *values)
     return tr_status_get();
 }
 
-/* --- Change in place --------------------------------------------------------------------------------- */
+/* --- Change in place -------------------------------------------------------------------------- */
 
 static bool check_in_place(const tr_tensor *dst, const char *what)
 {
     if (!tri_check_alive(dst, what)) return false;
     if (dst->node == NULL) return true;
-    tr_fail(TR_ERR_STATE, "%s: the tensor is part of a graph; change a copy of it (tr_detach)", what);
+    tr_fail(TR_ERR_STATE, "%s: the tensor is part of a graph; change a copy of it (tr_detach)",
+            what);
     return false;
 }
 
@@ -303,7 +307,7 @@ tr_status tr_fill(tr_tensor *dst, double value)
     return tri_fill(dst, value);
 }
 
-/* --- Named lists ------------------------------------------------------------------------------------- */
+/* --- Named lists ------------------------------------------------------------------------------ */
 
 tr_status tr_named_push(tr_named_list *list, const char *name, tr_tensor *t)
 {

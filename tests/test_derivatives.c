@@ -77,7 +77,8 @@ END_TEST
 
 START_TEST(constants_have_zero_derivatives)
 {
-    tr_tensor *c = tr_ones(TR_F64, TR_SCALAR), *x = normal(TR_SHAPE(2), 1), *v = normal(TR_SHAPE(2), 2);
+    tr_tensor *c = tr_ones(TR_F64, TR_SCALAR), *x = normal(TR_SHAPE(2), 1),
+              *v = normal(TR_SHAPE(2), 2);
     ck_assert(tr_item(tr_sum(tr_jacobian(constant, c, x), TR_ALL_AXES, false)) == 0);
     ck_assert(tr_item(tr_sum(tr_hessian(constant, c, x), TR_ALL_AXES, false)) == 0);
     ck_assert(tr_item(tr_sum(tr_hvp(constant, c, x, v), TR_ALL_AXES, false)) == 0);
@@ -101,7 +102,7 @@ START_TEST(wrong_directions_are_refused)
 }
 END_TEST
 
-/* --- Hooks --------------------------------------------------------------------------------------------------- */
+/* --- Hooks ------------------------------------------------------------------------------------ */
 
 static int    calls;
 static double seen;
@@ -148,7 +149,7 @@ START_TEST(hooks_see_and_replace)
 }
 END_TEST
 
-/* --- Checkpoints ------------------------------------------------------------------------------------------------ */
+/* --- Checkpoints ------------------------------------------------------------------------------ */
 
 /* in: x, w1, w2, and noise from a copied generator */
 static tr_tensor *segment(void *rng, tr_tensor *const *in)
@@ -163,7 +164,7 @@ static void gradients(bool checkpoint, tr_tensor **in, tr_tensor **g, bool again
     const tr_grad_options options = { .create_graph = again };
     tr_rng                rng = tr_rng_seed(3);
     tr_tensor            *x = tr_square(in[0]), *inputs[3] = { x, in[1], in[2] };
-    tr_tensor            *y = checkpoint ? tr_checkpoint(segment, &rng, inputs, 3) : segment(&rng, inputs);
+    tr_tensor *y = checkpoint ? tr_checkpoint(segment, &rng, inputs, 3) : segment(&rng, inputs);
     tr_tensor            *loss = tr_sum(tr_square(y), TR_ALL_AXES, false);
     ck_assert_int_eq(tr_grad(&loss, 1, in, 3, g, &options), TR_OK);
     if (!again) return;
@@ -183,9 +184,12 @@ START_TEST(checkpoint_gives_the_same_bits)
         gradients(false, in, plain, order == 2);
         gradients(true, in, kept, order == 2);
         for (int i = 0; i < 3; i++)
-            ck_assert_msg(order == 1 ? memcmp(plain[i]->data, kept[i]->data, 4 * (size_t)tr_numel(plain[i])) == 0
-                                     : largest_difference(plain[i], kept[i]) < 1e-5 * largest_difference(plain[i], tr_scale(plain[i], 0)),
-                          "order %d, input %d", order, i); /* order 2 sums in another order */
+            ck_assert_msg(
+                order == 1
+                    ? memcmp(plain[i]->data, kept[i]->data, 4 * (size_t)tr_numel(plain[i])) == 0
+                    : largest_difference(plain[i], kept[i]) <
+                          1e-5 * largest_difference(plain[i], tr_scale(plain[i], 0)),
+                "order %d, input %d", order, i); /* order 2 sums in another order */
     }
 }
 END_TEST

@@ -1,5 +1,5 @@
-/* test_models.c: every model of the zoo: its gradient against differences in f64, memory in a training
- * step, overfitting a batch, any picture size, settings and their messages.                          */
+/* test_models.c: every model of the zoo: its gradient against differences in f64, memory in a
+ * training step, overfitting a batch, any picture size, settings and their messages. */
 #include "models/models.h"
 #include "optim/optim.h"
 #include "tensor/core.h"
@@ -62,7 +62,8 @@ typedef struct loss_context {
     tr_tensor *x;
 } loss_context;
 
-/* The parameters are the inputs: gradcheck moves them in place. The noise is the same at each call. */
+/* The parameters are the inputs: gradcheck moves them in place. The noise is the same at each call.
+ */
 static tr_tensor *loss_of_parameters(void *context, tr_tensor *const *inputs)
 {
     const loss_context *c = context;
@@ -81,7 +82,8 @@ static void check_gradient(tr_model *m)
     tr_tensor          *inputs[32];
     for (int64_t i = 0; i < parameters.count; i++) {
         inputs[i] = parameters.items[i].tensor;
-        tr_rng     rng = tr_rng_stream(8, (uint64_t)i); /* biases off zero, so that no unit is at its kink */
+        tr_rng rng =
+            tr_rng_stream(8, (uint64_t)i); /* biases off zero, so that no unit is at its kink */
         tr_tensor *noise = tr_scale(tr_normal_like(inputs[i], &rng), 0.1);
         tr_set_recording(false);
         tr_assign(inputs[i], tr_add(inputs[i], noise));
@@ -90,7 +92,8 @@ static void check_gradient(tr_model *m)
     loss_context        context = { m, pictures(TR_F64, TR_SHAPE(3, 4, 4, 2)) };
     tr_gradcheck_result result;
     ck_assert_int_eq(tr_gradcheck(loss_of_parameters, &context, inputs, (int)parameters.count,
-                                  &(tr_gradcheck_options){ .order = 1, .seed = 2 }, &result), TR_OK);
+                                  &(tr_gradcheck_options){ .order = 1, .seed = 2 }, &result),
+                     TR_OK);
     ck_assert_msg(result.passed, "%s: %s[%lld]: rule %.12g, differences %.12g", type->name,
                   parameters.items[result.input].name, (long long)result.element, result.analytic,
                   result.numeric);
@@ -190,13 +193,14 @@ START_TEST(overfits_a_batch)
     }
     tr_model            *m = tr_model_new(type, NULL, TR_SHAPE(8, 8, 1), 3, 3);
     tr_tensor           *x = pictures(TR_F32, TR_SHAPE(4, 8, 8, 1));
-    tr_optimizer        *adam = tr_adam(tr_module_parameters(m->net), &(tr_adam_options){ .lr = 3e-3 });
+    tr_optimizer *adam = tr_adam(tr_module_parameters(m->net), &(tr_adam_options){ .lr = 3e-3 });
     const double         first = train_steps(m, adam, x, 1), last = train_steps(m, adam, x, 150);
     ck_assert_msg(last < first, "%s: %g, then %g; %s", type->name, first, last,
                   tr_error() != NULL ? tr_error() : "");
     const int64_t before = tr_memory().allocations;
     train_steps(m, adam, x, 3);
-    ck_assert_int_eq(tr_memory().allocations, before); /* a step after the first asks malloc for nothing */
+    ck_assert_int_eq(tr_memory().allocations,
+                     before); /* a step after the first asks malloc for nothing */
 }
 END_TEST
 
@@ -208,7 +212,8 @@ START_TEST(takes_any_picture)
     tr_rng               rng = tr_rng_seed(1);
     tr_tensor           *y = tr_model_reconstruct(m, x);
     ck_assert_msg(tr_same_shape(x, y), "%s: %s", type->name, tr_error());
-    ck_assert(tr_item(tr_amin(y, TR_ALL_AXES, false)) >= 0 && tr_item(tr_amax(y, TR_ALL_AXES, false)) <= 1);
+    ck_assert(tr_item(tr_amin(y, TR_ALL_AXES, false)) >= 0 &&
+              tr_item(tr_amax(y, TR_ALL_AXES, false)) <= 1);
     const tr_terms terms = tr_model_loss(m, x, classes(3), &rng);
     ck_assert(isfinite(tr_item(terms.loss)) && terms.count >= 1);
     if (type->sample != NULL) ck_assert_int_eq(tr_dim(tr_model_sample(m, 5, &rng), 0), 5);
@@ -216,13 +221,13 @@ START_TEST(takes_any_picture)
     ck_assert_ptr_null(tr_error());
     ck_assert_ptr_null(tr_model_encode(m, pictures(TR_F32, TR_SHAPE(3, 8, 12, 3))));
     char message[200];
-    snprintf(message, sizeof message, "%s: built for pictures [12, 8, 3], got a batch f32[3, 8, 12, 3]",
-             type->name);
+    snprintf(message, sizeof message,
+             "%s: built for pictures [12, 8, 3], got a batch f32[3, 8, 12, 3]", type->name);
     expect_error(TR_ERR_SHAPE, message);
 }
 END_TEST
 
-/* --- Out of memory at every place ------------------------------------------------------------------------ */
+/* --- Out of memory at every place ------------------------------------------------------------- */
 
 static int64_t allowed, held;
 
@@ -274,7 +279,7 @@ START_TEST(survives_every_failing_allocation)
 }
 END_TEST
 
-/* --- Settings ---------------------------------------------------------------------------------------------- */
+/* --- Settings --------------------------------------------------------------------------------- */
 
 START_TEST(settings_are_checked)
 {
@@ -284,7 +289,8 @@ START_TEST(settings_are_checked)
     ck_assert_int_eq(tr_settings_sizes(s, "hidden", sizes), 2);
     ck_assert_int_eq(sizes[1], 64);
     tr_settings_set(s, "latents", "3");
-    expect_error(TR_ERR_VALUE, "unknown option \"latents\"; there are noise, level, hidden, latent, loss");
+    expect_error(TR_ERR_VALUE,
+                 "unknown option \"latents\"; there are noise, level, hidden, latent, loss");
     tr_settings_set(s, "latent", "0");
     expect_error(TR_ERR_VALUE, "option latent: \"0\" is not a whole number in 1 .. 65536");
     tr_settings_set(s, "latent", "3.5");
@@ -294,8 +300,9 @@ START_TEST(settings_are_checked)
     tr_settings_set(s, "level", "nan");
     expect_error(TR_ERR_VALUE, "option level: \"nan\" is not a number in 0 .. 10");
     tr_settings_set(s, "hidden", "128,,64");
-    expect_error(TR_ERR_VALUE,
-                 "option hidden: \"128,,64\" is not whole numbers separated by commas, each in 1 .. 65536");
+    expect_error(
+        TR_ERR_VALUE,
+        "option hidden: \"128,,64\" is not whole numbers separated by commas, each in 1 .. 65536");
     tr_settings_set(s, "noise", "salt");
     expect_error(TR_ERR_VALUE, "option noise: \"salt\" is not one of gaussian|mask|salt-pepper");
     ck_assert_int_eq(tr_settings_set(s, "hidden", ""), TR_OK);
@@ -309,12 +316,13 @@ START_TEST(settings_are_checked)
     ck_assert_ptr_nonnull(strstr(tr_error(), "unknown model \"vea\"; there are undercomplete, "));
     tr_error_clear();
     ck_assert_ptr_null(tr_model_new(tr_model_find("conv"), NULL, TR_SHAPE(30, 28, 1), 3, 1));
-    expect_error(TR_ERR_SHAPE, "conv: pictures of 30 x 28 cannot be halved 2 times; the sides must be "
-                               "divisible by 4");
+    expect_error(TR_ERR_SHAPE,
+                 "conv: pictures of 30 x 28 cannot be halved 2 times; the sides must be "
+                 "divisible by 4");
 }
 END_TEST
 
-/* --- Formulas ------------------------------------------------------------------------------------- */
+/* --- Formulas --------------------------------------------------------------------------------- */
 
 /* The closed form of the contractive penalty and the one by second derivatives, in f64. */
 START_TEST(contractive_penalties_agree)
@@ -347,7 +355,8 @@ START_TEST(sparse_terms_are_the_formula)
     tr_settings *s = small_settings(type);
     tr_settings_set(s, "latent", "6");
     tr_model  *m = tr_model_new(type, s, TR_SHAPE(4, 4, 1), 0, 3);
-    tr_tensor *x = tr_scale(pictures(TR_F32, TR_SHAPE(5, 4, 4, 1)), 8); /* so that some are inactive */
+    tr_tensor *x =
+        tr_scale(pictures(TR_F32, TR_SHAPE(5, 4, 4, 1)), 8); /* so that some are inactive */
     tr_rng     rng = tr_rng_seed(1);
     const tr_terms terms = tr_model_loss(m, x, NULL, &rng);
     tr_tensor *h = tr_model_encode(m, x);
@@ -412,7 +421,8 @@ START_TEST(overcomplete_means_can_be_off)
 }
 END_TEST
 
-/* The squared error is the variance that the components leave; the first one against power iteration. */
+/* The squared error is the variance that the components leave; the first one against power
+ * iteration. */
 START_TEST(pca_is_exact)
 {
     enum { N = 30, P = 16, K = 5 };
@@ -540,7 +550,8 @@ START_TEST(vae_terms_are_the_formula)
             kl += 0.5 * (u * u + exp(v) - v - 1) / 2;
         }
         for (int64_t p = 0; p < 16; p++) {
-            const double t = tr_at(x, TR_SHAPE(i, p / 4, p % 4, 0)), q = tr_at(y, TR_SHAPE(i, p / 4, p % 4, 0));
+            const double t = tr_at(x, TR_SHAPE(i, p / 4, p % 4, 0)),
+                         q = tr_at(y, TR_SHAPE(i, p / 4, p % 4, 0));
             bce -= (t * log(q) + (1 - t) * log(1 - q)) / 2;
         }
     }

@@ -25,8 +25,10 @@ static tr_module *small_net(uint64_t seed)
 
 START_TEST(names_parameters)
 {
-    const char *const   expected[] = { "0.0.weight", "0.0.bias",  "0.1.weight",      "0.1.bias",
-                                       "0.1.running_mean", "0.1.running_var", "1.weight", "1.bias" };
+    const char *const   expected[] = { "0.0.weight",       "0.0.bias",
+                                       "0.1.weight",       "0.1.bias",
+                                       "0.1.running_mean", "0.1.running_var",
+                                       "1.weight",         "1.bias" };
     tr_module          *net = small_net(1);
     const tr_named_list state = tr_module_state(net);
     ck_assert_int_eq(state.count, 8);
@@ -87,7 +89,8 @@ static void check_orthonormal(tr_shape shape)
     ck_assert_int_eq(tr_initialize(p, TR_INIT_ORTHOGONAL, &rng), TR_OK);
     tr_tensor    *a = tr_reshape(p, TR_SHAPE(-1, tr_dim(p, -1)));
     const bool    wide = a->shape[0] <= a->shape[1];
-    tr_tensor    *gram = wide ? tr_matmul(a, tr_transpose(a, 0, 1)) : tr_matmul(tr_transpose(a, 0, 1), a);
+    tr_tensor    *gram =
+        wide ? tr_matmul(a, tr_transpose(a, 0, 1)) : tr_matmul(tr_transpose(a, 0, 1), a);
     const int64_t n = tr_dim(gram, 0);
     for (int64_t i = 0; i < n; i++)
         for (int64_t j = 0; j < n; j++)
@@ -112,7 +115,8 @@ START_TEST(linear_layer_is_the_formula)
     for (int64_t i = 0; i < 5; i++)
         for (int64_t j = 0; j < 2; j++) {
             double sum = 0;
-            for (int64_t k = 0; k < 3; k++) sum += tr_at(x, TR_SHAPE(i, k)) * tr_at(w, TR_SHAPE(k, j));
+            for (int64_t k = 0; k < 3; k++)
+                sum += tr_at(x, TR_SHAPE(i, k)) * tr_at(w, TR_SHAPE(k, j));
             ck_assert_double_lt(fabs(tr_at(y, TR_SHAPE(i, j)) - tanh(sum)), 1e-6);
         }
 }
@@ -135,7 +139,8 @@ START_TEST(tied_weights_share_their_gradient)
     tr_tensor *wrong = tr_abs(tr_sub(w->grad, tr_add(first, second)));
     ck_assert_double_lt(tr_item(tr_amax(wrong, TR_ALL_AXES, false)), 1e-5);
     ck_assert_int_eq(tr_module_tie(b, "weight", tr_zeros(TR_F32, TR_SHAPE(4, 5))), TR_ERR_SHAPE);
-    expect_error(TR_ERR_SHAPE, "module_tie: \"weight\" is f32[4, 4], the other parameter is f32[4, 5]");
+    expect_error(TR_ERR_SHAPE,
+                 "module_tie: \"weight\" is f32[4, 4], the other parameter is f32[4, 5]");
 }
 END_TEST
 
@@ -148,7 +153,8 @@ START_TEST(batch_norm_follows_its_mode)
     /* channel 0: mean 2, variance 2/3; unbiased 1: running 0.1 of it */
     ck_assert_double_lt(fabs(tr_at(y, TR_SHAPE(0, 0)) + 1 / sqrt(2.0 / 3 + 1e-5)), 1e-5);
     ck_assert_double_lt(fabs(tr_at(layer->buffers.items[0].tensor, TR_SHAPE(1)) - 3), 1e-5);
-    ck_assert_double_lt(fabs(tr_at(layer->buffers.items[1].tensor, TR_SHAPE(0)) - (0.9 + 0.1)), 1e-5);
+    ck_assert_double_lt(fabs(tr_at(layer->buffers.items[1].tensor, TR_SHAPE(0)) - (0.9 + 0.1)),
+                        1e-5);
     tr_module_set_training(layer, false);
     y = tr_forward(layer, x);
     ck_assert_double_lt(fabs(tr_at(y, TR_SHAPE(0, 1)) - (10 - 3) / sqrt(0.9 + 70 + 1e-5)), 1e-4);
@@ -175,10 +181,11 @@ END_TEST
 START_TEST(convolution_layers_have_their_shapes)
 {
     const tr_layer_options strided = { .conv = { .stride = { 2, 2 }, .padding = TR_PAD_SAME } };
-    tr_module *net = tr_nn_sequential(
-        tr_nn_conv2d(1, 4, 3, TR_RELU, NULL), tr_nn_max_pool2d(2), tr_nn_conv2d(4, 8, 3, TR_GELU, &strided),
-        tr_nn_conv2d_transpose(8, 4, 3, TR_RELU, &strided), tr_nn_upsample(2), tr_nn_avg_pool2d(4),
-        tr_nn_flatten(), tr_nn_reshape(TR_SHAPE(4, 4)), tr_nn_activation(TR_SIGMOID), NULL);
+    tr_module             *net = tr_nn_sequential(
+                    tr_nn_conv2d(1, 4, 3, TR_RELU, NULL), tr_nn_max_pool2d(2),
+                    tr_nn_conv2d(4, 8, 3, TR_GELU, &strided),
+                    tr_nn_conv2d_transpose(8, 4, 3, TR_RELU, &strided), tr_nn_upsample(2), tr_nn_avg_pool2d(4),
+                    tr_nn_flatten(), tr_nn_reshape(TR_SHAPE(4, 4)), tr_nn_activation(TR_SIGMOID), NULL);
     tr_module_init(net, 1);
     tr_tensor *y = tr_forward(net, tr_ones(TR_F32, TR_SHAPE(2, 8, 8, 1)));
     ck_assert_msg(y != NULL, "%s", tr_error());
@@ -198,7 +205,8 @@ END_TEST
 START_TEST(an_enlarging_convolution_is_its_two_layers)
 {
     tr_module *one = tr_nn_upsample_conv2d(3, 5, 3, 2, TR_SILU, NULL);
-    tr_module *two = tr_nn_sequential(tr_nn_upsample(2), tr_nn_conv2d(3, 5, 3, TR_SILU, NULL), NULL);
+    tr_module *two =
+        tr_nn_sequential(tr_nn_upsample(2), tr_nn_conv2d(3, 5, 3, TR_SILU, NULL), NULL);
     tr_module_init(one, 4);
     tr_rng rng = tr_rng_seed(8);
     tr_tensor *x = tr_normal(TR_F32, TR_SHAPE(2, 4, 3, 3), &rng);
@@ -228,7 +236,8 @@ START_TEST(saves_and_loads)
     char       message[300];
     tr_module *wider = tr_nn_sequential(tr_nn_linear(6, 5, TR_RELU), NULL);
     ck_assert_int_eq(tr_module_load(wider, path), TR_ERR_FILE);
-    snprintf(message, sizeof message, "%s: tensor \"0.weight\" is missing; the model needs f32[6, 5]", path);
+    snprintf(message, sizeof message,
+             "%s: tensor \"0.weight\" is missing; the model needs f32[6, 5]", path);
     expect_error(TR_ERR_FILE, message);
     tr_module *narrow = tr_nn_sequential(
         tr_nn_sequential(tr_nn_linear(6, 3, TR_RELU), tr_nn_batch_norm(3), NULL),
@@ -264,16 +273,19 @@ static tr_tensor *root_forward(tr_module *m, tr_tensor *x)
 START_TEST(anomalies_name_their_module)
 {
     static const tr_module_type root_type = { .name = "root", .forward = root_forward };
-    tr_module *net = tr_nn_sequential(tr_nn_activation(TR_RELU), tr_module_new(&root_type, 0), NULL);
+    tr_module                  *net =
+        tr_nn_sequential(tr_nn_activation(TR_RELU), tr_module_new(&root_type, 0), NULL);
     tr_module_init(net, 1);
     tr_set_anomaly_detection(true);
     tr_tensor *x = tr_variable(tr_zeros(TR_F32, TR_SHAPE(2)));
     ck_assert_int_eq(tr_backward(tr_sum(tr_forward(net, x), TR_ALL_AXES, false)), TR_ERR_VALUE);
-    expect_error(TR_ERR_VALUE, "sqrt: the gradient has Inf at element 0, operation 2 of the tape: x is "
-                               "f32[2]; in module 1");
+    expect_error(TR_ERR_VALUE,
+                 "sqrt: the gradient has Inf at element 0, operation 2 of the tape: x is "
+                 "f32[2]; in module 1");
     ck_assert_ptr_null(tr_forward(net->first_child->next, tr_full(TR_F32, TR_SHAPE(2), -1)));
-    expect_error(TR_ERR_VALUE, "sqrt: the result has NaN at element 0, operation 3 of the tape: x is "
-                               "f32[2]; in module 1");
+    expect_error(TR_ERR_VALUE,
+                 "sqrt: the result has NaN at element 0, operation 3 of the tape: x is "
+                 "f32[2]; in module 1");
 }
 END_TEST
 
@@ -287,8 +299,9 @@ START_TEST(refuses_misuse)
     ck_assert_ptr_null(tr_forward(NULL, tr_zeros(TR_F32, TR_SHAPE(1))));
     expect_error(TR_ERR_VALUE, "forward: the module is NULL");
     ck_assert_ptr_null(tr_forward(a, tr_zeros(TR_F32, TR_SHAPE(4, 3))));
-    expect_error(TR_ERR_SHAPE, "linear: inner dimensions differ: x is f32[4, 3], w is f32[2, 2], bias is "
-                               "f32[2]; weights are [in, out]");
+    expect_error(TR_ERR_SHAPE,
+                 "linear: inner dimensions differ: x is f32[4, 3], w is f32[2, 2], bias is "
+                 "f32[2]; weights are [in, out]");
 }
 END_TEST
 

@@ -477,8 +477,9 @@ START_TEST(resizing_errors)
     expect_error(tr_upsample_conv2d(zeros4(1, 2, 3, 2), zeros4(3, 3, 4, 1), NULL, 2, TR_RELU),
                  "upsample_conv2d: channels differ: x is f32[1, 2, 3, 2], w is f32[3, 3, 4, 1]; "
                  "kernels are [KH, KW, C, K]");
-    expect_error(tr_upsample_conv2d(zeros4(1, 0, 3, 4), zeros4(3, 3, 4, 1), NULL, 2, TR_RELU),
-                 "upsample_conv2d: the picture has no pixels: x is f32[1, 0, 3, 4], w is f32[3, 3, 4, 1]");
+    expect_error(
+        tr_upsample_conv2d(zeros4(1, 0, 3, 4), zeros4(3, 3, 4, 1), NULL, 2, TR_RELU),
+        "upsample_conv2d: the picture has no pixels: x is f32[1, 0, 3, 4], w is f32[3, 3, 4, 1]");
     expect_error(tr_upsample_nearest(zeros4(1, 0, 3, 2), 2, 2),
                  "upsample_nearest: the picture has no pixels: x is f32[1, 0, 3, 2]");
     expect_error(tr_pixel_shuffle(x, 2),

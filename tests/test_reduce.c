@@ -205,7 +205,8 @@ START_TEST(test_softmax)
 }
 END_TEST
 
-/* Masked cotangents and their column sums; integers, so exactly; a few columns to several vectors. */
+/* Masked cotangents and their column sums; integers, so exactly; a few columns to several vectors.
+ */
 static void relu_gradients(void)
 {
     draw_state = 21;

@@ -1,5 +1,5 @@
-/* test_tensor.c: creation, views, inspection, scopes, sticky errors, memory: the tensor layer without
- * its kernels. Messages are part of the interface and compared to the letter.                       */
+/* test_tensor.c: creation, views, inspection, scopes, sticky errors, memory: the tensor layer
+ * without its kernels. Messages are part of the interface and compared to the letter. */
 #include "tensor/compute.h"
 
 #include <check.h>
@@ -64,9 +64,11 @@ START_TEST(refuses_bad_shapes)
     ck_assert_ptr_null(tr_zeros(TR_F32, TR_SHAPE(2, -1)));
     expect_error(TR_ERR_SHAPE, "new tensor: shape [2, -1] has a negative size");
     ck_assert_ptr_null(tr_zeros(TR_F32, TR_SHAPE(4194305, 4194305, 211106198978564)));
-    expect_error(TR_ERR_SHAPE, "new tensor: shape [4194305, 4194305, 211106198978564] has too many elements");
+    expect_error(TR_ERR_SHAPE,
+                 "new tensor: shape [4194305, 4194305, 211106198978564] has too many elements");
     ck_assert_ptr_null(tr_zeros(TR_F32, TR_SHAPE(0, INT64_MAX, 4)));
-    expect_error(TR_ERR_SHAPE, "new tensor: shape [0, 9223372036854775807, 4] has too many elements");
+    expect_error(TR_ERR_SHAPE,
+                 "new tensor: shape [0, 9223372036854775807, 4] has too many elements");
     tr_shape nine = { 9, { 0 } };
     ck_assert_ptr_null(tr_zeros(TR_F32, nine));
     expect_error(TR_ERR_SHAPE, "new tensor: rank 9 is not in 0 .. 8");
@@ -117,7 +119,8 @@ START_TEST(closed_scope_is_told)
     expect_error(TR_ERR_STATE, "item: tensor from a closed scope; hand it out with tr_scope_keep");
     tr_scope_pop(NULL);
     ck_assert_ptr_null(tr_scope_keep(kept));
-    expect_error(TR_ERR_STATE, "scope_keep: no scope encloses the outermost one; push a scope first");
+    expect_error(TR_ERR_STATE,
+                 "scope_keep: no scope encloses the outermost one; push a scope first");
 }
 END_TEST
 
@@ -170,7 +173,7 @@ START_TEST(memory_is_recycled)
 }
 END_TEST
 
-/* --- An allocator that fails -------------------------------------------------------------------------- */
+/* --- An allocator that fails ------------------------------------------------------------------ */
 
 static int64_t allowed, held;
 
@@ -237,7 +240,7 @@ START_TEST(threads_are_apart)
 }
 END_TEST
 
-/* --- parallel_for --------------------------------------------------------------------------------------- */
+/* --- parallel_for ----------------------------------------------------------------------------- */
 
 static void mark(void *context, int64_t begin, int64_t end)
 {

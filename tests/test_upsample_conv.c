@@ -1,6 +1,7 @@
-/* test_upsample_conv.c: upsampling and convolution in one, and its gradients, against upsampling, then
- * convolution, then the adjoints of both, each tested elsewhere: small integers, so results must be
- * exactly equal, on every instruction set, for any factor, kernel and number of channels. */
+/* test_upsample_conv.c: upsampling and convolution in one, and its gradients, against upsampling,
+ * then convolution, then the adjoints of both, each tested elsewhere: small integers, so results
+ * must be exactly equal, on every instruction set, for any factor, kernel and number of channels.
+ */
 #include "numeric.h"
 
 static void one_case(int number)
@@ -22,7 +23,8 @@ static void one_case(int number)
     const tri_epilogue epilogue = draw(2) ? TRI_E_RELU : TRI_E_IDENTITY;
     ck_assert_int_eq(tr_set_threads(1 + number % 2), TR_OK);
 
-    tr_tensor *up = unset(dtype, middle), *expected = unset(dtype, large), *got = unset(dtype, large);
+    tr_tensor *up = unset(dtype, middle), *expected = unset(dtype, large),
+              *got = unset(dtype, large);
     ck_assert_int_eq(tri_upsample_nearest(up, x), TR_OK);
     ck_assert_int_eq(tri_conv2d_direct(expected, up, weights, bias, &same, epilogue), TR_OK);
     ck_assert_int_eq(tri_upsample_conv2d(got, x, weights, bias, epilogue), TR_OK);

@@ -32,7 +32,8 @@ typedef struct tri_scatter {
 
 void tri_scatter_write(tri_writer *w, const tri_scatter *scatter);
 
-/* The round number (1, 2 or 5 times a power of ten) that cuts a range into at most so many steps. */
+/* The round number (1, 2 or 5 times a power of ten) that cuts a range into at most so many steps.
+ */
 double tri_round_step(double range, int ticks);
 
 /* & < > " as HTML has them. */

@@ -214,7 +214,8 @@ static tr_tensor *next_images(void *context)
     return tr_loader_next(context, &b) ? b.x : NULL;
 }
 
-/* The same of a model that fits itself: a pass for its weights, another one for the row of the log. */
+/* The same of a model that fits itself: a pass for its weights, another one for the row of the log.
+ */
 static bool fit_part(loop *l)
 {
     tr_run       *run = l->run;

@@ -1,0 +1,54 @@
+/* model.c: a model of your own, trained by the zoo's trainer: an autoencoder whose code is kept on the
+ * unit sphere. With a directory in place of NULL the run is saved, resumable and has a report. */
+#include <tenrec.h>
+#include <stdio.h>
+
+static tr_status build(tr_model *m)
+{
+    m->net = tr_nn_sequential(tr_nn_linear(m->pixels, 16, TR_IDENTITY),
+                              tr_nn_linear(16, m->pixels, TR_IDENTITY), NULL);
+    return tr_status_get();
+}
+
+static tr_tensor *encode(tr_model *m, tr_tensor *x)
+{
+    tr_tensor *h = tr_forward(m->net->first_child, tr_flatten(x, 1)); /* [N, 16] */
+    return tr_div(h, tr_sqrt(tr_add_scalar(tr_sum(tr_square(h), TR_AXES(1), true), 1e-6)));
+}
+
+static tr_tensor *raw(tr_model *m, tr_tensor *z)
+{
+    return tr_forward(m->net->first_child->next, z);
+}
+
+static tr_tensor *decode(tr_model *m, tr_tensor *z)
+{
+    const int64_t *d = m->input.dim;
+    return tr_reshape(tr_sigmoid(raw(m, z)), TR_SHAPE(tr_dim(z, 0), d[0], d[1], d[2]));
+}
+
+static tr_terms loss(tr_model *m, tr_tensor *x, tr_tensor *labels, tr_rng *rng)
+{
+    (void)labels;
+    (void)rng;
+    return (tr_terms){ .loss = tr_bce_with_logits(raw(m, encode(m, x)), tr_flatten(x, 1), TR_MEAN) };
+}
+
+static const tr_option     options[] = { { 0 } };
+static const tr_model_type sphere = {
+    .name = "sphere", .summary = "a code on the unit sphere", .options = options,
+    .batch = 128, .epochs = 2, .lr = 2e-3,
+    .build = build, .loss = loss, .encode = encode, .decode = decode,
+};
+
+int main(void)
+{
+    tr_dataset *digits = tr_dataset_open("digits", NULL);
+    tr_model   *model = tr_model_new(&sphere, NULL, TR_SHAPE(28, 28, 1), 10, 7);
+    tr_run     *run = tr_run_new(NULL, model, digits, &(tr_train_options){ .limit = 10000 });
+    tr_run_train(run, NULL);
+    for (int64_t i = 0; run != NULL && i < run->epochs_done; i++)
+        printf("epoch %d  train %.4f  val %.4f\n", (int)i + 1,
+               tr_metric(&run->history[i].train, "loss"), tr_metric(&run->history[i].val, "loss"));
+    return tr_status_print();
+}
