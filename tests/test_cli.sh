@@ -111,6 +111,7 @@ expect 0 graph vae --out g.dot; head -1 g.dot | grep -q '^digraph step {$' || co
 grep -q 'label="encoder.0.weight' g.dot || complain "graph without parameters"
 expect 0 check relu undercomplete; shows '^ok +relu'
 expect 0 check relu --json; is_json; shows '"failed":0'
+expect 0 check --quiet
 if [ -c /dev/full ]; then
     "$tenrec" ops >/dev/full 2>err; [ $? = 1 ] || complain "a full stdout is no error"
 fi
