@@ -100,7 +100,9 @@ const tr_op tri_op_relu_mask = {
     .formula = "y = x > 0 ? g : 0", .gradient = "gg = relu_mask(u, x), gx = 0",
     .forward = relu_mask_forward, .vjp = relu_mask_vjp,
     .examples = (const tr_example[]){
-        { .inputs = "x[2,3] d[2,3]" }, { .inputs = "x[4] d[2,4]" }, { 0 } },
+        { .inputs = "x[2,3] d[2,3]" }, { .inputs = "x[4] d[2,4]" },
+        { .inputs = "x[2,1] d[1,3]" }, { .inputs = "x[] d[]" },
+        { .inputs = "x[0,3] d[3]" },   { 0 } },
 };
 
 tr_tensor *tr_relu_mask(tr_tensor *g, tr_tensor *x)

@@ -166,6 +166,8 @@ const tr_op tri_op_affine = {
         { "x[2,3]", TRI_ATTRIBUTES(affine_attributes, { -1.5, 0.25 }) },
         { "x[]", TRI_ATTRIBUTES(affine_attributes, { 0, 2 }) },
         { "x[0,2]", TRI_ATTRIBUTES(affine_attributes, { 3, 0 }) },
+        { "x[5,1,2]", TRI_ATTRIBUTES(affine_attributes, { 0.5, -1 }) },
+        { "x[1]", TRI_ATTRIBUTES(affine_attributes, { 2, 2 }) },
         { 0 } },
 };
 

@@ -202,7 +202,12 @@ const tr_op tri_op_checkpoint = {
     .gradient = "the segment's own",
     .forward = checkpoint_forward, .vjp = checkpoint_vjp,
     .examples = (const tr_example[]){
-        { "x[2,3]", TRI_ATTRIBUTES(checkpoint_attributes, example_segment, NULL) }, { 0 } },
+        { "x[2,3]", TRI_ATTRIBUTES(checkpoint_attributes, example_segment, NULL) },
+        { "x[]", TRI_ATTRIBUTES(checkpoint_attributes, example_segment, NULL) },
+        { "x[0,3]", TRI_ATTRIBUTES(checkpoint_attributes, example_segment, NULL) },
+        { "x[5,1,2]", TRI_ATTRIBUTES(checkpoint_attributes, example_segment, NULL) },
+        { "x[7]", TRI_ATTRIBUTES(checkpoint_attributes, example_segment, NULL) },
+        { 0 } },
 };
 
 tr_tensor *tr_checkpoint(tr_function segment, void *context, tr_tensor *const *inputs,

@@ -507,6 +507,7 @@ const tr_op tri_op_polygamma = {
                                       { "p[37]", TRI_ATTRIBUTES(polygamma_attributes, 2) },
                                       { "p[]", TRI_ATTRIBUTES(polygamma_attributes, 3) },
                                       { "p[0,2]", TRI_ATTRIBUTES(polygamma_attributes, 1) },
+                                      { "p[2,1,3]", TRI_ATTRIBUTES(polygamma_attributes, 2) },
                                       { 0 } },
 };
 

@@ -45,6 +45,9 @@ const tr_op tri_op_cast = {
     .shape = cast_shape, .forward = cast_forward, .vjp = cast_vjp,
     .examples = (const tr_example[]){ { "x[2,3]", TRI_ATTRIBUTES(cast_attributes, TR_F64) },
                                       { "x[0]", TRI_ATTRIBUTES(cast_attributes, TR_F64) },
+                                      { "x[]", TRI_ATTRIBUTES(cast_attributes, TR_F64) },
+                                      { "x[1]", TRI_ATTRIBUTES(cast_attributes, TR_F64) },
+                                      { "x[5,1,2]", TRI_ATTRIBUTES(cast_attributes, TR_F64) },
                                       { 0 } },
 };
 
@@ -250,6 +253,7 @@ const tr_op tri_op_expand = {
         { "x[2,1]", TRI_ATTRIBUTES(shape_attributes, { 2, { 2, 3 } }) },
         { "x[]", TRI_ATTRIBUTES(shape_attributes, { 2, { 2, 2 } }) },
         { "x[1,2]", TRI_ATTRIBUTES(shape_attributes, { 2, { 0, 2 } }) },
+        { "x[2,1,3]", TRI_ATTRIBUTES(shape_attributes, { 4, { 2, 2, 4, 3 } }) },
         { 0 } },
 };
 
@@ -314,6 +318,7 @@ const tr_op tri_op_permute = {
         { "x[2,3]", TRI_ATTRIBUTES(shape_attributes, { 2, { 1, 0 } }) },
         { "x[2,3,4]", TRI_ATTRIBUTES(shape_attributes, { 3, { 2, 0, -2 } }) },
         { "x[0,2]", TRI_ATTRIBUTES(shape_attributes, { 2, { 1, 0 } }) },
+        { "x[2,1,3,2]", TRI_ATTRIBUTES(shape_attributes, { 4, { 3, 1, 0, 2 } }) },
         { 0 } },
 };
 

@@ -119,6 +119,9 @@ static int check_gradients(const tr_op *op, int order)
     tr_scope *scope = tr_scope_push();
     tri_op_check check;
     ck_assert_msg(tri_check_op(op, order, stderr, &check) == TR_OK, "%s: %s", op->name, tr_error());
+    if ((op->flags & TR_OP_NO_GRADIENT) == 0)
+        ck_assert_msg(check.count >= 10, "%s: %d examples and layouts; 10 are wanted", op->name,
+                      check.count);
     tr_scope_pop(scope);
     return check.failed;
 }
