@@ -206,6 +206,18 @@ tr_terms tri_rows_loss(tr_model *m, tr_tensor *x, tr_tensor *labels, tr_rng *rng
     return tri_plain_loss(m, rows, rows);
 }
 
+tr_terms tri_pictures_loss(tr_model *m, tr_tensor *x, tr_tensor *labels, tr_rng *rng)
+{
+    (void)labels;
+    (void)rng;
+    return tri_plain_loss(m, x, x);
+}
+
+tr_tensor *tri_pictures_decode(tr_model *m, tr_tensor *z)
+{
+    return tr_sigmoid(tri_decode(m, z));
+}
+
 tr_tensor *tri_rows_encode(tr_model *m, tr_tensor *x)
 {
     return tri_encode(m, tri_rows(x));

@@ -45,18 +45,6 @@ static tr_status build(tr_model *m)
     return tri_plain_build(m, encoder, decoder, TR_SIGMOID);
 }
 
-static tr_terms loss(tr_model *m, tr_tensor *x, tr_tensor *labels, tr_rng *rng)
-{
-    (void)labels;
-    (void)rng;
-    return tri_plain_loss(m, x, x);
-}
-
-static tr_tensor *decode(tr_model *m, tr_tensor *z)
-{
-    return tr_sigmoid(tri_decode(m, z));
-}
-
 const tr_model_type tri_model_conv = {
     .name = "conv",
     .summary = "convolutions and max-pooling down, upsampling and convolutions up",
@@ -67,7 +55,7 @@ const tr_model_type tri_model_conv = {
     .epochs = 20,
     .lr = 1e-3,
     .build = build,
-    .loss = loss,
+    .loss = tri_pictures_loss,
     .encode = tri_encode,
-    .decode = decode,
+    .decode = tri_pictures_decode,
 };

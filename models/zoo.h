@@ -84,6 +84,10 @@ tr_terms   tri_rows_loss(tr_model *m, tr_tensor *x, tr_tensor *labels, tr_rng *r
 tr_tensor *tri_rows_encode(tr_model *m, tr_tensor *x);
 tr_tensor *tri_rows_decode(tr_model *m, tr_tensor *z);
 
+/* The same for plain autoencoders of convolutions: pictures go in as they are. */
+tr_terms   tri_pictures_loss(tr_model *m, tr_tensor *x, tr_tensor *labels, tr_rng *rng);
+tr_tensor *tri_pictures_decode(tr_model *m, tr_tensor *z);
+
 /* Options that several models have, to be written into their lists. */
 #define TRI_OPTION_NOISE(standard_value, help)                                                     \
     {                                                                                              \

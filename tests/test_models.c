@@ -4,6 +4,8 @@
 #include "optim/optim.h"
 #include "tensor/core.h"
 
+#include "tests/limited.h"
+
 #include <check.h>
 #include <math.h>
 #include <stdlib.h>
@@ -228,23 +230,6 @@ START_TEST(takes_any_picture)
 END_TEST
 
 /* --- Out of memory at every place ------------------------------------------------------------- */
-
-static int64_t allowed, held;
-
-static void *limited_alloc(void *context, size_t alignment, size_t bytes)
-{
-    (void)context;
-    if (allowed-- <= 0) return NULL;
-    held += (int64_t)bytes;
-    return aligned_alloc(alignment, bytes);
-}
-
-static void limited_release(void *context, void *block, size_t bytes)
-{
-    (void)context;
-    held -= (int64_t)bytes;
-    free(block);
-}
 
 START_TEST(survives_every_failing_allocation)
 {

@@ -2,6 +2,8 @@
  * without its kernels. Messages are part of the interface and compared to the letter. */
 #include "tensor/compute.h"
 
+#include "tests/limited.h"
+
 #include <check.h>
 #include <math.h>
 #include <pthread.h>
@@ -174,23 +176,6 @@ START_TEST(memory_is_recycled)
 END_TEST
 
 /* --- An allocator that fails ------------------------------------------------------------------ */
-
-static int64_t allowed, held;
-
-static void *limited_alloc(void *context, size_t alignment, size_t bytes)
-{
-    (void)context;
-    if (allowed-- <= 0) return NULL;
-    held += (int64_t)bytes;
-    return aligned_alloc(alignment, bytes);
-}
-
-static void limited_release(void *context, void *block, size_t bytes)
-{
-    (void)context;
-    held -= (int64_t)bytes;
-    free(block);
-}
 
 START_TEST(every_allocation_may_fail)
 {
