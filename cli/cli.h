@@ -15,9 +15,10 @@ enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, MAX_GIVEN = 128 };
 /* --- Arguments (args.c) --------------------------------------------------------------------------
  */
 
-typedef enum arg_kind { ARG_FLAG, ARG_TEXT, ARG_INT, ARG_NUMBER } arg_kind;
+typedef enum arg_kind { ARG_FLAG, ARG_TEXT, ARG_INT, ARG_NUMBER, ARG_GROUP } arg_kind;
 
-/* A table of these ends with one whose name is NULL. */
+/* A table of these ends with one whose name is NULL. One of kind ARG_GROUP is no option: its name is
+ * the title, in help, of those that follow. */
 typedef struct arg_option {
     const char *name;
     char        letter; /* also "-n"; 0: none */

@@ -3,6 +3,8 @@
  * does, how to do it again. Read next: show.c (pictures), chart.c, style.c. */
 #include "train/report.h"
 
+#include "tensor/json.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -41,7 +43,7 @@ static void write_figure(tri_writer *w, const char *value, const char *meaning)
 
 static const tr_epoch *shown_row(const tr_run *run)
 {
-    if (run->options.early_stop > 0 && run->best_epoch > 0)
+    if (tri_keeps_best(&run->options) && run->best_epoch > 0)
         return &run->history[run->best_epoch - 1];
     return tr_run_last(run);
 }
@@ -166,6 +168,44 @@ static void write_row(tri_writer *w, const char *name, const char *value)
     tri_writer_printf(w, "</td></tr>\n");
 }
 
+/* "cosine, to 1e-05, after a warm-up of 100 steps" */
+static void describe_rate(const tr_train_options *o, tri_text *t)
+{
+    const char *name = tr_rate_schedule_name(o->schedule);
+    tri_text_add(t, "%g", o->lr);
+    if (o->schedule != TR_RATE_CONSTANT) tri_text_add(t, ", %s", name);
+    if (o->schedule == TR_RATE_STEP)
+        tri_text_add(t, ": times %g every %lld epochs", o->lr_factor, (long long)o->lr_every);
+    if (o->schedule == TR_RATE_EXPONENTIAL) tri_text_add(t, ": times %g an epoch", o->lr_factor);
+    if (o->schedule == TR_RATE_PLATEAU)
+        tri_text_add(t, ": times %g after %lld epochs without a lower loss", o->lr_factor,
+                     (long long)o->lr_every);
+    if (o->schedule != TR_RATE_CONSTANT && o->lr_min > 0) tri_text_add(t, ", to %g", o->lr_min);
+    if (o->warmup > 0) tri_text_add(t, ", warm-up of %lld steps", (long long)o->warmup);
+}
+
+/* What is done to gradients and weights, where anything is. */
+static void write_steps(tri_writer *w, const tr_train_options *o)
+{
+    char text[64];
+    if (o->accumulate > 1) {
+        snprintf(text, sizeof text, "%lld batches in a step", (long long)o->accumulate);
+        write_row(w, "accumulate", text);
+    }
+    if (o->clip_value > 0) {
+        snprintf(text, sizeof text, "each element to %g", o->clip_value);
+        write_row(w, "gradients clipped", text);
+    }
+    if (o->clip_norm > 0) {
+        snprintf(text, sizeof text, "norm to %g", o->clip_norm);
+        write_row(w, "gradients clipped", text);
+    }
+    if (o->ema > 0) {
+        snprintf(text, sizeof text, "moving average, decay %g", o->ema);
+        write_row(w, "weights used", text);
+    }
+}
+
 static void write_training(tri_writer *w, const tr_run *run)
 {
     const tr_train_options   *o = &run->options;
@@ -184,10 +224,12 @@ static void write_training(tri_writer *w, const tr_run *run)
     strcat(text, o->val_split > 0 ? ", end of the train split" : ", test split");
     write_row(w, "images validated on", text);
     write_row(w, "optimiser", "Adam");
-    snprintf(text, sizeof text, "%g", o->lr);
-    write_row(w, "learning rate", text);
+    tri_text rate = { 0 };
+    describe_rate(o, &rate);
+    write_row(w, "learning rate", rate.bytes != NULL ? rate.bytes : "");
     snprintf(text, sizeof text, "%lld", (long long)o->batch);
     write_row(w, "batch", text);
+    write_steps(w, o);
     snprintf(text, sizeof text, "%lld", (long long)o->epochs);
     write_row(w, "epochs", text);
     if (o->early_stop > 0) {
@@ -195,6 +237,7 @@ static void write_training(tri_writer *w, const tr_run *run)
                  (long long)o->early_stop);
         write_row(w, "early stop", text);
     }
+    if (tri_keeps_best(o)) write_row(w, "epoch kept", "the best");
     snprintf(text, sizeof text, "%llu", (unsigned long long)o->seed);
     write_row(w, "seed", text);
 }
