@@ -261,6 +261,7 @@ tr_status tri_checkpoint_read(tr_run *run, const char *path)
         if (run->training->ema != NULL) tr_ema_load(run->training->ema, &list);
         read_training(run, &list, path);
     }
+    tri_error_in(path);
     tr_scope_pop(scope);
     return tr_status_get();
 }
