@@ -120,7 +120,7 @@ static void write_mnist(int n, const char *prefix)
 /* What a run keeps of its data: a relative folder, given or found, as an absolute one. */
 START_TEST(a_relative_place_is_made_absolute)
 {
-    char expected[512], here[256];
+    char expected[640], here[256];
     write_mnist(20, "train");
     write_mnist(10, "t10k");
     ck_assert_ptr_nonnull(getcwd(here, sizeof here));
