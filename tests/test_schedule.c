@@ -487,7 +487,7 @@ START_TEST(what_makes_no_sense_is_an_error)
     } cases[] = {
         { "vae", { .ema = 1 }, "train: ema is 1, expected 0 .. 0.999999" },
         { "vae", { .clip_norm = -1 }, "train: clip_norm is -1, expected 0 .. 1e+12" },
-        { "vae", { .accumulate = -2 }, "train: accumulate is -2, expected 1 .. 1000000" },
+        { "vae", { .accumulate = -2 }, "train: accumulate is -2, expected 0 .. 1000000" },
         { "vae", { .schedule = (tr_rate_schedule)9 }, "train: schedule is 9, expected 0 .. 4" },
         { "vae",
           { .lr = 0.1, .lr_min = 0.2 },

@@ -36,7 +36,7 @@ tr_terms tri_step_loss(const tri_loop *l, const tr_batch *b)
     const int64_t       batch = t->epoch * tr_loader_batches(l->loader) + t->position;
     tr_rng              rng = tr_rng_stream(l->run->options.seed, STEP_STREAM + (uint64_t)batch);
     l->run->model->epoch = (double)batch / (double)tr_loader_batches(l->loader);
-    return tr_model_loss(l->run->model, b->x, b->labels, &rng);
+    return tri_batch_loss(l->run->model, b, &rng);
 }
 
 /* --- A loss that is not finite ------------------------------------------------------------ */

@@ -7,6 +7,7 @@
  * A run directory holds, each written whole or not at all:
  *
  *     config.json                        all that is needed to repeat the run
+ *     table.json                         of runs on tables: columns, scales, categories
  *     log.csv                            a row an epoch, a column a metric
  *     steps.csv                          a row every log_every steps, where they are asked for
  *     model.safetensors                  the weights to use (see tr_train_options)
@@ -137,18 +138,19 @@ struct tri_training;
 
 /* Read-only for users. */
 typedef struct tr_run {
-    const char          *dir;     /* NULL: nothing is written */
-    const char          *data;    /* the dataset's place: opens it from any folder */
-    const char          *classes; /* that it was trained on, as in tr_dataset_options; NULL: all */
-    tr_model            *model;
-    const tr_dataset    *dataset; /* NULL until tr_run_use_data, in a run that was opened */
-    tr_train_options     options; /* with defaults filled in */
-    tr_run_state         state;
-    tr_epoch            *history;
-    int64_t              epochs_done;  /* rows of history */
-    int64_t              best_epoch;   /* with the lowest validation loss, from 1; 0: none yet */
-    tr_step             *steps;        /* with log_every */
-    int64_t              steps_logged; /* rows of steps */
+    const char       *dir;     /* NULL: nothing is written */
+    const char       *data;    /* the dataset's place: opens it from any folder */
+    const char       *classes; /* that it was trained on, as in tr_dataset_options; NULL: all */
+    const tr_table   *table;   /* what the columns of its table mean (RUN/table.json); NULL: none */
+    tr_model         *model;
+    const tr_dataset *dataset; /* NULL until tr_run_use_data, in a run that was opened */
+    tr_train_options  options; /* with defaults filled in */
+    tr_run_state      state;
+    tr_epoch         *history;
+    int64_t           epochs_done;  /* rows of history */
+    int64_t           best_epoch;   /* with the lowest validation loss, from 1; 0: none yet */
+    tr_step          *steps;        /* with log_every */
+    int64_t           steps_logged; /* rows of steps */
     struct tri_training *training;
 } tr_run;
 
@@ -171,8 +173,13 @@ typedef enum tr_open_mode {
 TR_API tr_run *tr_run_open(const char *dir, const tr_model_type *type, tr_open_mode mode);
 
 /* Opens the run's dataset, with the classes that it was trained on, or the one that `spec` names
- * instead, with all; the images must have the model's size. */
+ * instead, with all; the images must have the model's size. A table is read as the run's was: its
+ * columns must be the same. */
 TR_API tr_status tr_run_use_data(tr_run *run, const char *spec);
+
+/* The same of data to be looked at as a whole: all rows of a table that `spec` names are test rows,
+ * in the order of the file. */
+TR_API tr_status tr_run_use_rows(tr_run *run, const char *spec);
 
 /* Trains to this many epochs instead, at least those that are done. Recorded in config.json when
  * the training goes on. */
