@@ -8,8 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-/* "12,345" into text. */
-static char *group_digits(int64_t n, char text[32])
+char *tri_group_digits(int64_t n, char text[32])
 {
     char      plain[24];
     const int length = snprintf(plain, sizeof plain, "%lld", (long long)n);
@@ -22,7 +21,7 @@ static char *group_digits(int64_t n, char text[32])
     return text;
 }
 
-static char *describe_time(double seconds, char text[32])
+char *tri_describe_time(double seconds, char text[32])
 {
     const int64_t s = (int64_t)llround(seconds);
     if (seconds < 60)
@@ -41,7 +40,7 @@ static void write_figure(tri_writer *w, const char *value, const char *meaning)
     tri_writer_printf(w, "<div><b>%s</b><span>%s</span></div>\n", value, meaning);
 }
 
-static const tr_epoch *shown_row(const tr_run *run)
+const tr_epoch *tri_shown_row(const tr_run *run)
 {
     if (tri_keeps_best(&run->options) && run->best_epoch > 0)
         return &run->history[run->best_epoch - 1];
@@ -50,7 +49,7 @@ static const tr_epoch *shown_row(const tr_run *run)
 
 static void write_figures(tri_writer *w, const tr_run *run)
 {
-    const tr_epoch *row = shown_row(run);
+    const tr_epoch *row = tri_shown_row(run);
     char            text[32], more[96];
     tri_writer_printf(w, "<div class=\"figures\">\n");
     if (row != NULL) {
@@ -68,14 +67,15 @@ static void write_figures(tri_writer *w, const tr_run *run)
         }
         snprintf(more, sizeof more, "training time, %lld of %lld epochs",
                  (long long)run->epochs_done, (long long)run->options.epochs);
-        write_figure(w, describe_time(seconds, text), more);
-        write_figure(w, group_digits(llround(speed), text), "images per second, best epoch");
+        write_figure(w, tri_describe_time(seconds, text), more);
+        write_figure(w, tri_group_digits(llround(speed), text), "images per second, best epoch");
     }
-    write_figure(w, group_digits(tr_module_parameter_count(run->model->net), text), "parameters");
+    write_figure(w, tri_group_digits(tr_module_parameter_count(run->model->net), text),
+                 "parameters");
     const int64_t size = tr_dim(tr_encode_images(run->model, run->dataset, TR_TEST, 1), 1);
     snprintf(more, sizeof more, "numbers in the code, for %lld in the image",
              (long long)run->model->pixels);
-    write_figure(w, group_digits(size, text), more);
+    write_figure(w, tri_group_digits(size, text), more);
     tri_writer_printf(w, "</div>\n");
 }
 
@@ -219,8 +219,8 @@ static void write_training(tri_writer *w, const tr_run *run)
     snprintf(text, sizeof text, "%lld x %lld x %lld", (long long)run->model->input.dim[0],
              (long long)run->model->input.dim[1], (long long)run->model->input.dim[2]);
     write_row(w, "image size", text);
-    write_row(w, "images trained on", group_digits(end - begin, text));
-    group_digits(val, text);
+    write_row(w, "images trained on", tri_group_digits(end - begin, text));
+    tri_group_digits(val, text);
     strcat(text, o->val_split > 0 ? ", end of the train split" : ", test split");
     write_row(w, "images validated on", text);
     write_row(w, "optimiser", "Adam");
@@ -265,14 +265,21 @@ static void write_configuration(tri_writer *w, const tr_run *run)
 
 /* --- The page ----------------------------------------------------------------------------- */
 
+void tri_write_head(tri_writer *w, const char *title)
+{
+    tri_writer_printf(w, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+                         "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
+                         "<title>");
+    tri_write_html(w, title);
+    tri_writer_printf(w, "</title>\n<style>\n%s</style>\n</head>\n<body>\n<main>\n", tri_style);
+}
+
 static void write_page(tri_writer *w, const tr_run *run)
 {
     const tr_model_type *type = run->model->type;
-    tri_writer_printf(w,
-                      "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-                      "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
-                      "<title>%s on %s</title>\n<style>\n%s</style>\n</head>\n<body>\n<main>\n",
-                      type->name, run->dataset->name, tri_style);
+    char                 title[128];
+    snprintf(title, sizeof title, "%s on %s", type->name, run->dataset->name);
+    tri_write_head(w, title);
     tri_writer_printf(w, "<h1>%s <small>on %s</small></h1>\n<p class=\"soft\">", type->name,
                       run->dataset->name);
     tri_write_html(w, type->summary);

@@ -32,8 +32,7 @@ static bool exists(const char *path)
 
 /* --- Directories -------------------------------------------------------------------------- */
 
-/* Makes the folder and those above it. */
-static tr_status make_folders(const char *path)
+tr_status tri_make_folders(const char *path)
 {
     tr_scope *scope = tr_scope_push();
     char     *part = tr_scope_alloc(strlen(path) + 1);
@@ -102,7 +101,7 @@ static void make_checkpoint_folder(const tr_run *run)
 {
     tr_scope   *scope = tr_scope_push();
     const char *path = tri_run_path(run, "checkpoint");
-    if (path != NULL) make_folders(path);
+    if (path != NULL) tri_make_folders(path);
     tr_scope_pop(scope);
 }
 
@@ -175,7 +174,7 @@ tr_run *tr_run_new(const char *dir, tr_model *model, const tr_dataset *data,
     tri_options_resolve(&run->options, model->type);
     make_training(run);
     if (tri_failed()) return NULL;
-    if (dir == NULL || make_folders(dir) != TR_OK || lock(run) != TR_OK) return made(run);
+    if (dir == NULL || tri_make_folders(dir) != TR_OK || lock(run) != TR_OK) return made(run);
     if (run->options.overwrite && has_config(run))
         remove_run(run);
     else

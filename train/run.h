@@ -48,6 +48,9 @@ char *tri_run_text(const char *text);
 /* "DIR/NAME" in the innermost scope. */
 char *tri_run_path(const tr_run *run, const char *name);
 
+/* Makes the folder and those above it, where they are not there. */
+tr_status tri_make_folders(const char *path);
+
 /* config.json. Reading fills options, data, and gives a model that is built but has fresh weights.
  */
 tr_status tri_config_write(const tr_run *run);

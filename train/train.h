@@ -249,6 +249,7 @@ TR_API tr_tensor *tr_project_plane(tr_tensor *x, double *share);
 }
 #endif
 
+#include "train/compare.h"
 #include "train/uses.h"
 
 #endif
