@@ -207,6 +207,15 @@ bool read_args(args *a, const command *c, int count, char *const *words)
 /* --- Values
  * --------------------------------------------------------------------------------------- */
 
+bool give_option(args *a, const char *name, const char *value)
+{
+    const arg_option *o = find_in(a->command->options, name, strlen(name));
+    if (o == NULL) o = find_in(common, name, strlen(name));
+    if (o != NULL) return add_option(a, o, o->kind == ARG_FLAG ? NULL : value);
+    usage_error(a, "there is no option --%s", name);
+    return false;
+}
+
 bool has(const args *a, const char *name)
 {
     return text_of(a, name, NULL) != NULL;

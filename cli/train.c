@@ -25,7 +25,9 @@ const arg_option train_options[] = {
       "validate on this share of the train split [the test split]" },
     { "out", 0, ARG_TEXT, "DIR", 0, 0, "run directory; must be new or empty [runs/MODEL-DATA]" },
     { "overwrite", 0, ARG_FLAG, NULL, 0, 0, "replace a run that is in DIR" },
-    { "resume", 0, ARG_TEXT, "RUN", 0, 0, "go on with the training in this directory" },
+    { "resume", 0, ARG_TEXT, "RUN", 0, 0, "go on with the training, or sweep, in this directory" },
+    { "sweep", 0, ARG_TEXT, "KEY=A,B,..", 0, 0,
+      "a run for each value of an option of the model or the training" },
 
     { "Steps", 0, ARG_GROUP, NULL, 0, 0, NULL },
     { "epochs", 0, ARG_INT, "N", 1, 1e9, "passes over the images [the model's]" },
@@ -230,13 +232,13 @@ static void on_epoch(void *context, const tr_run *run, const tr_epoch *row)
  * ----------------------------------------------------------------------------------------- */
 
 /* "runs/vae-digits", or "runs/vae-digits-2" where that is taken. */
-static const char *free_directory(const char *model, const char *data)
+const char *free_directory(const char *model, const char *data, const char *ending)
 {
     char *path = tr_scope_alloc(256);
     if (path == NULL) return NULL;
-    snprintf(path, 256, "runs/%s-%s", model, data);
+    snprintf(path, 256, "runs/%s-%s%s", model, data, ending);
     for (int i = 2; access(path, F_OK) == 0 && i < 100000; i++)
-        snprintf(path, 256, "runs/%s-%s-%d", model, data, i);
+        snprintf(path, 256, "runs/%s-%s%s-%d", model, data, ending, i);
     return path;
 }
 
@@ -265,20 +267,33 @@ static tr_train_options read_options(const args *a)
     return o;
 }
 
-static tr_run *begin(const args *a)
+bool is_training_option(const char *name)
+{
+    char text[32];
+    for (const tri_train_option *f = tri_train_options_table; f->name != NULL; f++)
+        if (f->kind != TRI_FLAG && strcmp(option_name(f, text), name) == 0) return true;
+    return false;
+}
+
+void check_training(const args *a)
 {
     const tr_model_type *type = tr_model_find(a->words[0]);
     tr_train_options     o = read_options(a);
-    if (type == NULL || make_settings(a, type) == NULL) return NULL;
-    if (tri_options_resolve(&o, type) != TR_OK) return NULL; /* before data are read */
-    tr_dataset *data =
+    if (type != NULL && make_settings(a, type) != NULL) tri_options_resolve(&o, type);
+}
+
+tr_run *begin_training(const args *a, const char *out)
+{
+    check_training(a);
+    if (tr_status_get() != TR_OK) return NULL;
+    const tr_train_options o = read_options(a);
+    const tr_dataset      *data =
         tr_dataset_open(text_of(a, "data", "digits"),
                         &(tr_dataset_options){ .classes = chosen_classes(a, "classes") });
     if (data == NULL) return NULL;
     tr_model *model = make_model(
         a, a->words[0], TR_SHAPE(data->height, data->width, data->channels), data->classes, o.seed);
-    const char *out = text_of(a, "out", NULL);
-    if (out == NULL) out = free_directory(type->name, data->name);
+    if (out == NULL) out = free_directory(a->words[0], data->name, "");
     return model != NULL && out != NULL ? tr_run_new(out, model, data, &o) : NULL;
 }
 
@@ -298,7 +313,8 @@ static int fixed_error(const args *a, const char *name)
 /* What is fixed by the run cannot be given again. */
 static int check_words(const args *a)
 {
-    static const char *const fixed[] = { "set", "out", "overwrite", "classes", "exclude", NULL };
+    static const char *const fixed[] = { "set",     "out",   "overwrite", "classes",
+                                         "exclude", "sweep", NULL };
     char                     name[32];
     if (has(a, "classes") && has(a, "exclude"))
         return usage_error(a, "give --classes or --exclude, not both");
@@ -364,19 +380,19 @@ static void write_begin(const face *f, const tr_run *run)
     fflush(stdout);
 }
 
-static int end_interrupted(const face *f, const tr_run *run)
+static int end_interrupted(const face *f, const tr_run *run, const char *dir)
 {
     clear_bar(f);
     if (f->json) write_event(f, run, "interrupted");
     fflush(stdout);
-    fprintf(stderr, "interrupted; go on with: tenrec train --resume %s\n", run->dir);
+    fprintf(stderr, "interrupted; go on with: tenrec train --resume %s\n", dir);
     return 128 + caught;
 }
 
 static int end_training(const args *a, const face *f, tr_run *run)
 {
     if (!has(a, "no-report") && !run->options.watch) tr_run_report(run);
-    if (tr_status_get() != TR_OK) return end_run();
+    if (tr_status_get() != TR_OK) return EXIT_FAILED;
     if (f->json) {
         write_event(f, run, "done");
     } else if (!f->quiet) {
@@ -388,11 +404,8 @@ static int end_training(const args *a, const face *f, tr_run *run)
     return EXIT_OK;
 }
 
-int run_train(const args *a)
+int train(const args *a, tr_run *run, const char *dir)
 {
-    if (check_words(a) != EXIT_OK) return EXIT_USAGE;
-    tr_run *run = has(a, "resume") ? go_on(a) : begin(a);
-    if (run == NULL) return end_setup();
     face f = { .json = has(a, "json"), .quiet = has(a, "quiet") };
     f.bar = !f.json && !f.quiet && is_terminal();
     write_begin(&f, run);
@@ -405,8 +418,19 @@ int run_train(const args *a)
     if (tr_status_get() != TR_OK) {
         clear_bar(&f);
         fflush(stdout);
-        return end_run();
+        return EXIT_FAILED;
     }
-    if (run->state == TR_RUN_INTERRUPTED) return end_interrupted(&f, run);
+    if (run->state == TR_RUN_INTERRUPTED) return end_interrupted(&f, run, dir);
     return end_training(a, &f, run);
+}
+
+int run_train(const args *a)
+{
+    if (check_words(a) != EXIT_OK) return EXIT_USAGE;
+    if (has(a, "sweep") || (has(a, "resume") && is_sweep(text_of(a, "resume", NULL))))
+        return run_sweep(a);
+    tr_run *run = has(a, "resume") ? go_on(a) : begin_training(a, text_of(a, "out", NULL));
+    if (run == NULL) return end_setup();
+    const int status = train(a, run, run->dir);
+    return tr_status_get() != TR_OK ? end_run() : status;
 }

@@ -95,13 +95,13 @@ static void write_chart(tri_writer *w, const tr_run *run, int metric)
     tri_writer_printf(w, "<figure class=\"card\"><h3>");
     tri_write_html(w, first->train.name[metric]);
     tri_writer_printf(w, "</h3>\n");
-    tri_chart_write(
-        w, &(tri_chart){ .title = first->train.name[metric],
-                         .x_label = "epoch",
-                         .y_label = tr_unit_name(run->model->type->unit),
-                         .series = { { "training", "train", train }, { "validation", "val", val } },
-                         .series_count = metric < first->val.count ? 2 : 1,
-                         .count = n });
+    tri_chart_write(w, &(tri_chart){ .title = first->train.name[metric],
+                                     .x_label = "epoch",
+                                     .y_label = tr_unit_name(run->model->type->unit),
+                                     .series = { { "training", "train", train, NULL },
+                                                 { "validation", "val", val, NULL } },
+                                     .series_count = metric < first->val.count ? 2 : 1,
+                                     .count = n });
     tri_writer_printf(w, "</figure>\n");
 }
 
@@ -140,10 +140,62 @@ static void write_results(tri_writer *w, const tr_run *run)
     tri_writer_printf(w, "</table></div>\n");
 }
 
+/* Means of at most this many rows, so that a page stays small. */
+enum { STEP_POINTS = 250 };
+
+static void write_step_chart(tri_writer *w, const tr_run *run, bool rate)
+{
+    const int64_t rows = run->steps_logged, each = (rows + STEP_POINTS - 1) / STEP_POINTS;
+    const int64_t n = (rows + each - 1) / each;
+    const char   *title = rate ? "learning rate, step by step" : "training loss, step by step";
+    double *x = tr_scope_alloc((size_t)n * sizeof *x), *y = tr_scope_alloc((size_t)n * sizeof *y);
+    if (x == NULL || y == NULL) return;
+    for (int64_t i = 0; i < n; i++) {
+        const int64_t end = (i + 1) * each < rows ? (i + 1) * each : rows;
+        for (int64_t k = i * each; k < end; k++)
+            y[i] +=
+                (rate ? run->steps[k].lr : run->steps[k].train.value[0]) / (double)(end - i * each);
+        x[i] = (double)run->steps[end - 1].step;
+    }
+    tri_writer_printf(w, "<figure class=\"card\"><h3>%s</h3>\n", title);
+    tri_chart_write(
+        w, &(tri_chart){ .title = title,
+                         .x_label = "step",
+                         .y_label = rate ? "learning rate" : tr_unit_name(run->model->type->unit),
+                         .series = { { rate ? "learning rate" : "training", "train", y, x } },
+                         .series_count = 1,
+                         .count = n });
+    tri_writer_printf(w, "</figure>\n");
+}
+
+/* Of the last step of each epoch. */
+static void write_rate_chart(tri_writer *w, const tr_run *run)
+{
+    double *lr = tr_scope_alloc((size_t)run->epochs_done * sizeof *lr);
+    if (lr == NULL) return;
+    for (int64_t i = 0; i < run->epochs_done; i++) lr[i] = run->history[i].lr;
+    tri_writer_printf(w, "<figure class=\"card\"><h3>learning rate</h3>\n");
+    tri_chart_write(w, &(tri_chart){ .title = "Learning rate",
+                                     .x_label = "epoch",
+                                     .y_label = "at the end of the epoch",
+                                     .series = { { "learning rate", "train", lr, NULL } },
+                                     .series_count = 1,
+                                     .count = run->epochs_done });
+    tri_writer_printf(w, "</figure>\n");
+}
+
+static void write_steps_and_rate(tri_writer *w, const tr_run *run)
+{
+    const bool changes = run->options.schedule != TR_RATE_CONSTANT || run->options.warmup > 0;
+    if (run->steps_logged > 0) write_step_chart(w, run, false);
+    if (changes && run->steps_logged > 0) write_step_chart(w, run, true);
+    if (changes && run->steps_logged == 0 && run->epochs_done > 0) write_rate_chart(w, run);
+}
+
 static void write_losses(tri_writer *w, const tr_run *run)
 {
-    if (run->epochs_done == 0) return;
-    const int metrics = run->history[0].train.count;
+    if (run->epochs_done == 0 && run->steps_logged == 0) return;
+    const int metrics = run->epochs_done > 0 ? run->history[0].train.count : 0;
     tri_writer_printf(
         w,
         "<h2>Loss</h2>\n<p class=\"soft\">%s Training values are averages over an epoch, while the "
@@ -153,7 +205,8 @@ static void write_losses(tri_writer *w, const tr_run *run)
             : "Averaged over pixels and images.");
     for (int i = 0; i < metrics; i++)
         if (metrics > 2 || i == 0) write_chart(w, run, i); /* one term is the loss itself */
-    write_results(w, run);
+    write_steps_and_rate(w, run);
+    if (run->epochs_done > 0) write_results(w, run);
     tri_writer_printf(w, "</div>\n");
 }
 
@@ -265,13 +318,30 @@ static void write_configuration(tri_writer *w, const tr_run *run)
 
 /* --- The page ----------------------------------------------------------------------------- */
 
-void tri_write_head(tri_writer *w, const char *title)
+void tri_write_head(tri_writer *w, const char *title, int refresh)
 {
-    tri_writer_printf(w, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-                         "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
-                         "<title>");
+    tri_writer_printf(w,
+                      "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+                      "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n");
+    if (refresh > 0)
+        tri_writer_printf(w, "<meta http-equiv=\"refresh\" content=\"%d\">\n", refresh);
+    tri_writer_printf(w, "<title>");
     tri_write_html(w, title);
     tri_writer_printf(w, "</title>\n<style>\n%s</style>\n</head>\n<body>\n<main>\n", tri_style);
+}
+
+enum { REFRESH = 5 }; /* seconds */
+
+/* Of a training under way. */
+static void write_place(tri_writer *w, const tr_run *run)
+{
+    const int64_t epoch = run->training->epoch + (run->training->position > 0);
+    tri_writer_printf(
+        w,
+        "<p class=\"card now\">Training: %s %lld of %lld. This page follows; it loads "
+        "itself again every %d seconds.</p>\n",
+        run->training->position > 0 ? "in epoch" : "done with epoch", (long long)epoch,
+        (long long)run->options.epochs, REFRESH);
 }
 
 static void write_page(tri_writer *w, const tr_run *run)
@@ -279,11 +349,12 @@ static void write_page(tri_writer *w, const tr_run *run)
     const tr_model_type *type = run->model->type;
     char                 title[128];
     snprintf(title, sizeof title, "%s on %s", type->name, run->dataset->name);
-    tri_write_head(w, title);
+    tri_write_head(w, title, run->training->running ? REFRESH : 0);
     tri_writer_printf(w, "<h1>%s <small>on %s</small></h1>\n<p class=\"soft\">", type->name,
                       run->dataset->name);
     tri_write_html(w, type->summary);
     tri_writer_printf(w, "</p>\n");
+    if (run->training->running) write_place(w, run);
     write_figures(w, run);
     write_losses(w, run);
     tri_show_write(w, run);

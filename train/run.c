@@ -50,7 +50,7 @@ tr_status tri_make_folders(const char *path)
     return tr_status_get();
 }
 
-static tr_status check_empty(const char *path)
+tr_status tri_check_empty(const char *path)
 {
     DIR *folder = opendir(path);
     if (folder == NULL)
@@ -178,7 +178,7 @@ tr_run *tr_run_new(const char *dir, tr_model *model, const tr_dataset *data,
     if (run->options.overwrite && has_config(run))
         remove_run(run);
     else
-        check_empty(dir);
+        tri_check_empty(dir);
     if (!tri_failed()) {
         make_checkpoint_folder(run);
         if (run->table != NULL) tr_table_save(run->table, tri_run_path(run, "table.json"));

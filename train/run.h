@@ -51,6 +51,9 @@ char *tri_run_path(const tr_run *run, const char *name);
 /* Makes the folder and those above it, where they are not there. */
 tr_status tri_make_folders(const char *path);
 
+/* An error where a folder holds anything but a lock file. */
+tr_status tri_check_empty(const char *path);
+
 /* config.json. Reading fills options, data, and gives a model that is built but has fresh weights.
  */
 tr_status tri_config_write(const tr_run *run);
