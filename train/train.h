@@ -11,13 +11,13 @@
  *     log.csv                            a row an epoch, a column a metric
  *     steps.csv                          a row every log_every steps, where they are asked for
  *     model.safetensors                  the weights to use (see tr_train_options)
- *     checkpoint/checkpoint.safetensors  all that is needed to go on: weights, optimiser, place,
- * log report.html, *.png                 the report and its pictures
+ *     checkpoint/checkpoint.safetensors  all that is needed to go on
+ *     report.html, *.png                 the report and its pictures
  *
  * What is trained is a function of model, data and options alone: to the bit, for any number of
  * threads, interrupted or not. The order of the images comes from (seed, epoch), the noise of a
  * step from (seed, step), so a place in the training is two numbers, epoch and batch. The library
- * prints nothing: progress goes to callbacks.                                          */
+ * prints nothing: progress goes to callbacks. docs/training.md tells what can be asked for. */
 #ifndef TENREC_TRAIN_H
 #define TENREC_TRAIN_H
 
