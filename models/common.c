@@ -166,7 +166,7 @@ tr_tensor *tri_corrupt(tr_model *m, tr_tensor *x, tr_rng *rng)
     if (tr_settings_is(m->settings, "noise", "gaussian"))
         return tr_clamp(tr_add(x, tr_scale(tr_normal_like(x, rng), level)), 0, 1);
     tr_tensor *hit = tr_less(tr_uniform_like(x, rng), tr_scalar(x->dtype, level));
-    tr_tensor *noise = tr_scalar(x->dtype, 0);
+    tr_tensor *noise = m->blank != NULL ? m->blank : tr_scalar(x->dtype, 0);
     if (tr_settings_is(m->settings, "noise", "salt-pepper"))
         noise = tr_cast(tr_less(tr_uniform_like(x, rng), tr_scalar(x->dtype, 0.5)), x->dtype);
     return tr_where(hit, noise, x);

@@ -59,7 +59,7 @@ tr_status tri_check_halving(const tr_model *m, int times);
 
 /* x as the options "noise" and "level" spoil it; and their check:
  *   gaussian     clip(x + level N(0, 1), 0, 1)
- *   mask         0 with probability level, else x
+ *   mask         0, of tables what stands for a missing value, with probability level, else x
  *   salt-pepper  0 or 1 with probability level, else x */
 tr_tensor *tri_corrupt(tr_model *m, tr_tensor *x, tr_rng *rng);
 tr_status  tri_check_noise(const tr_model *m);
