@@ -102,10 +102,10 @@ expect 2 impute plain --columns 28 --limit 30; grep -q -- '--columns is 28' err 
 expect 0 impute plain --limit 30 --out i.csv; [ "$(wc -l <i.csv)" = 30 ] || complain i.csv
 
 # --- Tables --------------------------------------------------------------------------------------------
-# Weight follows from height, colour from weight; every twentieth row is odd; some cells are missing.
+# Weight follows from height, colour from weight; every hundredth row is odd; some cells are missing.
 awk 'BEGIN { srand(1); print "height,weight,colour,note,class"
     for (i = 0; i < 1200; i++) {
-        h = 150 + 50 * rand(); w = h - 100 + 4 * rand(); odd = i % 20 == 7; if (odd) w = 250 - h
+        h = 150 + 50 * rand(); w = h - 100 + 4 * rand(); odd = i % 100 == 99; if (odd) w += w > 75 ? -40 : 40
         c = w > 75 ? "red" : w > 60 ? "green" : "blue"; n = rand()
         print (n < 0.1 ? "NA" : h) "," (n > 0.9 ? "" : w) "," (n > 0.4 && n < 0.5 ? "?" : c) \
             ",\"row, " i "\"," (odd ? "odd" : "plain") } }' >people.csv
@@ -115,14 +115,12 @@ expect 0 train denoising --data "$people" --exclude odd --set latent=4 --set hid
 [ -s people/table.json ] || complain "table.json"
 grep -q 'missing</td><td>decoded' people/report.html || complain "the report shows no table"
 expect 0 anomaly people --picture a.ppm --out a.csv --json; picture a.ppm
-shows '"roc_auc":(1|0\.9)'
+shows '"roc_auc":(1|0\.[89])'
 [ "$(head -1 a.csv)" = row,label,score,flagged,anomalous,worst_column ] || complain "head of a.csv"
-[ "$(sed -n 2p a.csv | cut -d, -f1,2)" = 10,plain ] || complain "row numbers in a.csv"
+[ "$(sed -n 2,3p a.csv | cut -d, -f1,2 | tr '\n' ' ')" = "10,plain 20,plain " ] || complain "row numbers in a.csv"
 expect 0 impute people --out i.csv --picture i.ppm --json; picture i.ppm
-awk -v text="$(cat out)" 'BEGIN { # the model is better than the mean, of numbers and of categories
-    split(text, part, "\"error\":")
-    for (i = 2; i <= 3; i++) { split(part[i], v, /[:,}]/); if (!(v[7] < v[3])) exit 1 } }' \
-    || complain "impute is no better than the mean"
+for what in mean model; do grep -o "\"$what\":[0-9.e-]*" out | head -2 | cut -d: -f2 >$what.txt; done
+paste mean.txt model.txt | awk '!($2 < 0.8 * $1) { exit 1 }' || complain "impute is not better than the mean"
 [ "$(wc -l <i.csv)" = 1201 ] || complain "rows of i.csv"
 grep -q 'NA\|,,\|?' i.csv && complain "i.csv has missing cells"
 [ "$(grep -v 'NA\|,,\|?' people.csv)" = "$(grep -Fxf people.csv i.csv)" ] || complain "whole rows changed"
