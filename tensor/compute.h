@@ -108,13 +108,14 @@ typedef struct tri_conv {
 tr_status tri_conv2d(tr_tensor *y, const tr_tensor *x, const tr_tensor *w, const tr_tensor *bias,
                      const tri_conv *c, tri_epilogue epilogue);
 /* The partial gradients of T(x, w, g) = <conv2d(x, w), g>: dx [N, H, W, C] from g [N, OH, OW, K]
- * and w; dw [KH, KW, C/groups, K] from x and g. */
-tr_status tri_conv2d_dx(tr_tensor *dx, const tr_tensor *g, const tr_tensor *w, const tri_conv *c);
+ * and w, of which y = epilogue(dx + bias); dw [KH, KW, C/groups, K] from x and g. */
+tr_status tri_conv2d_dx(tr_tensor *y, const tr_tensor *g, const tr_tensor *w, const tr_tensor *bias,
+                        const tri_conv *c, tri_epilogue epilogue);
 tr_status tri_conv2d_dw(tr_tensor *dw, const tr_tensor *x, const tr_tensor *g, const tri_conv *c);
 tr_status tri_conv2d_direct(tr_tensor *y, const tr_tensor *x, const tr_tensor *w,
                             const tr_tensor *bias, const tri_conv *c, tri_epilogue epilogue);
-tr_status tri_conv2d_dx_direct(tr_tensor *dx, const tr_tensor *g, const tr_tensor *w,
-                               const tri_conv *c);
+tr_status tri_conv2d_dx_direct(tr_tensor *y, const tr_tensor *g, const tr_tensor *w,
+                               const tr_tensor *bias, const tri_conv *c, tri_epilogue epilogue);
 tr_status tri_conv2d_dw_direct(tr_tensor *dw, const tr_tensor *x, const tr_tensor *g,
                                const tri_conv *c);
 
