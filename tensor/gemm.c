@@ -19,6 +19,7 @@ enum {
     PANEL_BYTES = 1 << 20,  /* of a block of b: half of the second cache */
     SHORT_BYTES = 5 * 1024, /* of a panel of b that all of a short a is multiplied by in turn */
     INLINE_WORK = 1 << 16,  /* multiply-adds below which threads do not pay */
+    IN_PLACE_PANELS = 32,
     TASKS = 16              /* aimed at: enough for the threads of a desktop to share evenly */
 };
 
@@ -35,8 +36,6 @@ typedef struct plan {
     int64_t            direct; /* panels of b, from the left, that are not packed */
     bool               a_in_place;
     bool               is_short; /* a has a few tiles, and b is read where it lies */
-    /* Offsets of one block of k, as the register block wants them. */
-    int64_t *a_at, *packed_at, *direct_at;
     char    *b;     /* packed panels: [batches][panels - direct][k][width] */
     char    *parts; /* results of pieces: [pieces][batches][m][n]; NULL for one */
 } plan;
@@ -78,11 +77,11 @@ void tri_multiply(const tri_block *block, int64_t rows, int64_t cols, int64_t k,
                   int64_t c_row, bool accumulate)
 {
     if (block->dtype == TR_F32)
-        block->table->f32.gemm((int)rows, (int)cols, k, a, a_row, a_at, b, b_at, c, c_row,
-                               accumulate);
+        block->table->f32.gemm_at((int)rows, (int)cols, k, a, a_row, a_at, b, b_at, c, c_row,
+                                  accumulate);
     else
-        block->table->f64.gemm((int)rows, (int)cols, k, a, a_row, a_at, b, b_at, c, c_row,
-                               accumulate);
+        block->table->f64.gemm_at((int)rows, (int)cols, k, a, a_row, a_at, b, b_at, c, c_row,
+                                  accumulate);
 }
 
 static void activate(const tri_block *block, tri_epilogue epilogue, void *c, int64_t count)
@@ -157,31 +156,43 @@ static tri_product select_batch(const tri_product *p, int64_t index)
 /* --- The plan: depends on shapes and kernel table only ------------------------------------------
  */
 
+/* Cuts c into one rectangle for each thread, the largest of them as small as can be, by columns
+ * where rows do not do it; and these by columns again, so that a block of b fits the cache. */
+static void plan_rectangles(plan *s, int64_t threads)
+{
+    int64_t best = INT64_MAX, columns = s->panels;
+    for (int64_t parts = 1; parts <= threads; parts++) {
+        const int64_t tiles = tri_ceil_div(s->tiles, threads / parts);
+        const int64_t panels = tri_ceil_div(s->panels, parts);
+        if (tiles * panels >= best) continue;
+        best = tiles * panels;
+        s->task_tiles = tiles;
+        columns = panels;
+    }
+    const int64_t block = PANEL_BYTES / (s->depth * s->width * (int64_t)s->size);
+    s->task_panels = tri_even_part(columns, most(1, block));
+}
+
 static void plan_tasks(plan *s)
 {
     const tri_product *p = s->p;
-    int64_t            block = most(1, PANEL_BYTES / (s->depth * s->width * (int64_t)s->size));
-    s->task_panels = tri_even_part(s->panels, block);
-    s->task_tiles = most(1, least(8, s->tiles / (s->a_in_place ? 4 : TASKS)));
+    const int64_t      work = p->m * p->n * p->k * s->batches;
     s->pieces = 1;
     s->piece = p->k;
-    int64_t work = p->m * p->n * p->k;
-    if (s->is_short && work * s->batches > INLINE_WORK) {
-        s->task_tiles = s->tiles;
-        s->task_panels = tri_even_part(s->panels, least(8, tri_ceil_div(s->panels, 2)));
-    } else if (work * s->batches <= INLINE_WORK) {
+    if (work <= INLINE_WORK) {
         s->task_tiles = s->tiles;
         s->task_panels = s->panels;
+    } else if (s->is_short) {
+        s->task_tiles = s->tiles;
+        s->task_panels = tri_even_part(s->panels, least(8, tri_ceil_div(s->panels, 2)));
     } else if (p->k >= 8 * s->depth && p->m * p->n <= 1 << 18 && p->k > 8 * most(p->m, p->n)) {
         s->task_tiles = s->tiles;
+        s->task_panels = s->panels;
         s->pieces = least(TASKS, p->k / (2 * s->depth));
         s->piece = tri_ceil_div(p->k, s->pieces);
         s->pieces = tri_ceil_div(p->k, s->piece);
     } else {
-        int64_t others = tri_ceil_div(s->tiles, s->task_tiles) * s->batches;
-        if (others < TASKS)
-            s->task_panels = least(s->task_panels,
-                                   most(1, tri_ceil_div(s->panels, tri_ceil_div(TASKS, others))));
+        plan_rectangles(s, tri_ceil_div(tr_threads(), s->batches));
     }
     s->row_tasks = tri_ceil_div(s->tiles, s->task_tiles);
     s->column_tasks = tri_ceil_div(s->panels, s->task_panels);
@@ -202,8 +213,8 @@ static plan plan_product(const tri_product *p)
     for (int i = 0; i < p->batch_rank; i++) s.batches *= p->batch[i].size;
     s.panels = tri_ceil_div(p->n, s.width);
     const bool rows = p->a.inner == 1, few = s.panels <= 2 || p->m <= 4 * mr;
-    s.a_in_place = few || rows;
-    s.height = tri_even_part(p->m, rows && rows_collide(&p->a) ? least(mr, 8) : mr);
+    s.a_in_place = few || (rows && s.panels <= IN_PLACE_PANELS);
+    s.height = tri_even_part(p->m, s.a_in_place && rows_collide(&p->a) ? least(mr, 8) : mr);
     s.tiles = tri_ceil_div(p->m, s.height);
     if (p->b.outer == 1 && p->n > 1 && (p->m <= 4 * mr || p->b.inner * size <= 512)) {
         s.direct = p->n / s.width;
@@ -219,7 +230,8 @@ static plan plan_product(const tri_product *p)
 /* --- Packing b ----------------------------------------------------------------------------------
  */
 
-enum { PACK_DEPTH = 256 };
+/* Rows of b at a time, from panel to panel: reading follows the rows. */
+enum { PACK_DEPTH = 16 };
 
 static char *packed_panel(const plan *s, int64_t batch, int64_t panel)
 {
@@ -232,8 +244,8 @@ static void pack_body(void *context, int64_t begin, int64_t end)
     const plan *s = context;
     int64_t     steps = tri_ceil_div(s->p->k, PACK_DEPTH), packed = s->panels - s->direct;
     for (int64_t task = begin; task < end; task++) {
-        int64_t     k0 = task % steps * PACK_DEPTH, k1 = least(s->p->k, k0 + PACK_DEPTH);
-        int64_t     panel = s->direct + task / steps % packed, batch = task / steps / packed;
+        int64_t     k0 = task / packed % steps * PACK_DEPTH, k1 = least(s->p->k, k0 + PACK_DEPTH);
+        int64_t     panel = s->direct + task % packed, batch = task / packed / steps;
         int64_t     j = panel * s->width, cols = least(s->width, s->p->n - j);
         tri_product q = select_batch(s->p, batch);
         char       *out = packed_panel(s, batch, panel) + k0 * s->width * (int64_t)s->size;
@@ -296,15 +308,23 @@ static void multiply_block(const plan *s, const task *t, int64_t i, int64_t pane
 {
     const tri_product *q = &t->q;
     const int64_t      size = (int64_t)s->size, j = panel * s->width;
+    const int          rows = (int)least(s->height, q->m - i), cols = (int)least(s->width, q->n - j);
+    const int64_t      a_step = s->a_in_place ? q->a.inner : s->height;
     const bool         direct = panel < s->direct;
+    const int64_t      b_step = direct ? q->b.inner : s->width;
     const char        *b = NULL;
+    char              *c = (char *)q->c + (i * q->c_row + j) * size;
     if (direct)
         b = (const char *)q->b.data + (j + k0 * q->b.inner) * size;
     else if (k1 > k0)
         b = packed_panel(s, t->batch, panel) + k0 * s->width * size;
-    tri_multiply(&s->block, least(s->height, q->m - i), least(s->width, q->n - j), k1 - k0, a,
-                 a_row, s->a_at, b, direct ? s->direct_at : s->packed_at,
-                 (char *)q->c + (i * q->c_row + j) * size, q->c_row, k0 > t->k0);
+    const tri_kernels *table = s->block.table;
+    if (s->block.dtype == TR_F32)
+        table->f32.gemm(rows, cols, k1 - k0, (const float *)a, a_row, a_step, (const float *)b,
+                        b_step, (float *)c, q->c_row, k0 > t->k0);
+    else
+        table->f64.gemm(rows, cols, k1 - k0, (const double *)a, a_row, a_step, (const double *)b,
+                        b_step, (double *)c, q->c_row, k0 > t->k0);
 }
 
 static const char *a_in_place(const plan *s, const task *t, int64_t i, int64_t k0)
@@ -387,24 +407,10 @@ static void combine_body(void *context, int64_t begin, int64_t end)
     }
 }
 
-static tr_status make_offsets(plan *s)
-{
-    s->a_at = tri_scratch((size_t)s->depth * 3 * sizeof(int64_t));
-    if (!s->a_at) return tr_status_get();
-    s->packed_at = s->a_at + s->depth;
-    s->direct_at = s->packed_at + s->depth;
-    for (int64_t k = 0; k < s->depth; k++) {
-        s->a_at[k] = k * (s->a_in_place ? s->p->a.inner : s->height);
-        s->packed_at[k] = k * s->width;
-        s->direct_at[k] = k * s->p->b.inner;
-    }
-    return TR_OK;
-}
-
 static tr_status run(plan *s)
 {
     const tri_product *p = s->p;
-    if (make_offsets(s) != TR_OK || pack_b(s) != TR_OK) return tr_status_get();
+    if (pack_b(s) != TR_OK) return tr_status_get();
     if (s->pieces > 1) {
         s->parts = tri_scratch((size_t)(s->pieces * s->batches * p->m * p->n) * s->size);
         if (!s->parts) return tr_status_get();
