@@ -1,13 +1,14 @@
 /* gemm.c: the matrix product, blocked for caches and cut into tasks for threads.
  *
- * b is packed once, in parallel, into panels as wide as the register block, or read where it lies
- * if its rows are adjacent and a is too short to repay the packing. A task then computes a
- * rectangle of c: for each block of k it packs one tile of a (a few rows) on the stack, where it
- * stays in the first cache, and multiplies it by all of its panels of b, which stream from the
- * second cache. A sum too long for that is cut into pieces along k, whose results are added in
- * order. Where a has only a few rows the order is another one (multiply_short), and where b is
- * transposed as well c^T is computed (multiply_turned). Blocks, tasks and pieces depend on the
- * shape only, and each element of c is computed by one task: same bits on any number of threads.
+ * A task computes a rectangle of c. For each block of k it packs its columns of b into panels as
+ * wide as the register block, in memory of its own, or reads them where they lie if their rows are
+ * adjacent and a is too short to repay the packing. Then it takes a few rows of a at a time, packed
+ * on the stack, where they stay in the first cache while all panels of b stream past them from the
+ * second. Threads share no memory that one of them writes: fetching such lines from another core
+ * costs more than packing. A sum too long for one task is cut into pieces along k, whose results
+ * are added in order. Where a has only a few rows the order is another one (multiply_short), and
+ * where b is transposed as well c^T is computed (multiply_turned). An element's sum is taken in an
+ * order that depends on the shape only, and by one task: same bits on any number of threads.
  * Read next: gemm.h (operands), kernels_gemm.inc (the register block). */
 #include "tensor/gemm.h"
 
@@ -20,7 +21,7 @@ enum {
     SHORT_BYTES = 5 * 1024, /* of a panel of b that all of a short a is multiplied by in turn */
     INLINE_WORK = 1 << 16,  /* multiply-adds below which threads do not pay */
     IN_PLACE_PANELS = 32,
-    TASKS = 16              /* aimed at: enough for the threads of a desktop to share evenly */
+    TASKS = 16 /* aimed at: enough for the threads of a desktop to share evenly */
 };
 
 typedef struct plan {
@@ -36,8 +37,8 @@ typedef struct plan {
     int64_t            direct; /* panels of b, from the left, that are not packed */
     bool               a_in_place;
     bool               is_short; /* a has a few tiles, and b is read where it lies */
-    char    *b;     /* packed panels: [batches][panels - direct][k][width] */
-    char    *parts; /* results of pieces: [pieces][batches][m][n]; NULL for one */
+    tri_slots *packed; /* for each task at work: panels [..][depth][width] of b; NULL for none */
+    char      *parts;  /* results of pieces: [pieces][batches][m][n]; NULL for one */
 } plan;
 
 static int64_t least(int64_t a, int64_t b)
@@ -156,12 +157,13 @@ static tri_product select_batch(const tri_product *p, int64_t index)
 /* --- The plan: depends on shapes and kernel table only ------------------------------------------
  */
 
-/* Cuts c into one rectangle for each thread, the largest of them as small as can be, by columns
- * where rows do not do it; and these by columns again, so that a block of b fits the cache. */
+/* Cuts c into one rectangle for each thread, the largest of them as small as can be, and by columns
+ * rather than by rows, which share b; and these by columns again, so that a block of b fits the
+ * cache. */
 static void plan_rectangles(plan *s, int64_t threads)
 {
     int64_t best = INT64_MAX, columns = s->panels;
-    for (int64_t parts = 1; parts <= threads; parts++) {
+    for (int64_t parts = threads; parts >= 1; parts--) {
         const int64_t tiles = tri_ceil_div(s->tiles, threads / parts);
         const int64_t panels = tri_ceil_div(s->panels, parts);
         if (tiles * panels >= best) continue;
@@ -227,48 +229,6 @@ static plan plan_product(const tri_product *p)
     return s;
 }
 
-/* --- Packing b ----------------------------------------------------------------------------------
- */
-
-/* Rows of b at a time, from panel to panel: reading follows the rows. */
-enum { PACK_DEPTH = 16 };
-
-static char *packed_panel(const plan *s, int64_t batch, int64_t panel)
-{
-    int64_t index = batch * (s->panels - s->direct) + panel - s->direct;
-    return s->b + index * s->p->k * s->width * (int64_t)s->size;
-}
-
-static void pack_body(void *context, int64_t begin, int64_t end)
-{
-    const plan *s = context;
-    int64_t     steps = tri_ceil_div(s->p->k, PACK_DEPTH), packed = s->panels - s->direct;
-    for (int64_t task = begin; task < end; task++) {
-        int64_t     k0 = task / packed % steps * PACK_DEPTH, k1 = least(s->p->k, k0 + PACK_DEPTH);
-        int64_t     panel = s->direct + task % packed, batch = task / packed / steps;
-        int64_t     j = panel * s->width, cols = least(s->width, s->p->n - j);
-        tri_product q = select_batch(s->p, batch);
-        char       *out = packed_panel(s, batch, panel) + k0 * s->width * (int64_t)s->size;
-        if (cols < s->width) memset(out, 0, (size_t)((k1 - k0) * s->width) * s->size);
-        tri_pack(&q.b, j, cols, k0, k1, s->width, out);
-    }
-}
-
-static tr_status pack_b(plan *s)
-{
-    int64_t packed = (s->panels - s->direct) * s->batches, count, bytes;
-    if (packed == 0 || s->p->k == 0) return TR_OK;
-    if (!tri_mul_size(packed * s->width, s->p->k, &count) ||
-        !tri_mul_size(count, (int64_t)s->size, &bytes))
-        return tr_fail(TR_ERR_MEMORY, "matmul: the packed operand does not fit the address space");
-    s->b = tri_scratch((size_t)bytes);
-    if (!s->b) return tr_status_get();
-    int64_t tasks = packed * tri_ceil_div(s->p->k, PACK_DEPTH);
-    int64_t grain = most(1, INLINE_WORK / (PACK_DEPTH * s->width));
-    tri_parallel_for(tasks, grain, pack_body, s);
-    return TR_OK;
-}
-
 /* --- Multiplying --------------------------------------------------------------------------------
  */
 
@@ -277,6 +237,7 @@ typedef struct task {
     tri_product q; /* of this batch, c redirected where k is in pieces */
     int64_t     batch, tile0, tile1, panel0, panel1, k0, k1;
     bool        finish;
+    char       *packed; /* columns of b for the current block of k */
 } task;
 
 static task task_of(const plan *s, int64_t index)
@@ -302,22 +263,37 @@ static task task_of(const plan *s, int64_t index)
     return t;
 }
 
+/* Packs the task's columns of b for one block of k; the last panel is filled up with zeros. */
+static void pack_panels(const plan *s, const task *t, int64_t k0, int64_t k1)
+{
+    enum { ROWS = 16 }; /* at a time, from panel to panel: reading follows the rows of b */
+    const int64_t row = s->width * (int64_t)s->size, first = most(t->panel0, s->direct);
+    for (int64_t k = k0; k < k1; k += ROWS)
+        for (int64_t panel = first; panel < t->panel1; panel++) {
+            const int64_t end = least(k1, k + ROWS), j = panel * s->width;
+            const int64_t cols = least(s->width, s->p->n - j);
+            char         *out = t->packed + ((panel - first) * (k1 - k0) + k - k0) * row;
+            if (cols < s->width) memset(out, 0, (size_t)((end - k) * row));
+            tri_pack(&t->q.b, j, cols, k, end, s->width, out);
+        }
+}
+
 /* One block of c: rows from i on, of which `a` has the factors, times a panel of b. */
 static void multiply_block(const plan *s, const task *t, int64_t i, int64_t panel, const char *a,
                            int64_t a_row, int64_t k0, int64_t k1)
 {
     const tri_product *q = &t->q;
     const int64_t      size = (int64_t)s->size, j = panel * s->width;
-    const int          rows = (int)least(s->height, q->m - i), cols = (int)least(s->width, q->n - j);
-    const int64_t      a_step = s->a_in_place ? q->a.inner : s->height;
-    const bool         direct = panel < s->direct;
-    const int64_t      b_step = direct ? q->b.inner : s->width;
-    const char        *b = NULL;
-    char              *c = (char *)q->c + (i * q->c_row + j) * size;
+    const int     rows = (int)least(s->height, q->m - i), cols = (int)least(s->width, q->n - j);
+    const int64_t a_step = s->a_in_place ? q->a.inner : s->height;
+    const bool    direct = panel < s->direct;
+    const int64_t b_step = direct ? q->b.inner : s->width;
+    const char   *b = NULL;
+    char         *c = (char *)q->c + (i * q->c_row + j) * size;
     if (direct)
         b = (const char *)q->b.data + (j + k0 * q->b.inner) * size;
-    else if (k1 > k0)
-        b = packed_panel(s, t->batch, panel) + k0 * s->width * size;
+    else
+        b = t->packed + (panel - most(t->panel0, s->direct)) * (k1 - k0) * s->width * size;
     const tri_kernels *table = s->block.table;
     if (s->block.dtype == TR_F32)
         table->f32.gemm(rows, cols, k1 - k0, (const float *)a, a_row, a_step, (const float *)b,
@@ -374,11 +350,13 @@ static void multiply_body(void *context, int64_t begin, int64_t end)
 {
     const plan *s = context;
     for (int64_t index = begin; index < end; index++) {
-        const task t = task_of(s, index);
-        int64_t    k0 = t.k0;
+        task    t = task_of(s, index);
+        int64_t k0 = t.k0;
+        t.packed = s->packed ? tri_slot_take(s->packed) : NULL;
         do { /* once for k = 0 too: that writes the zeros */
             const int64_t k1 = least(t.k1, k0 + s->depth);
             const bool    finish = k1 == t.k1 && t.finish;
+            pack_panels(s, &t, k0, k1);
             if (s->is_short) multiply_short(s, &t, k0, k1);
             for (int64_t tile = t.tile0; tile < t.tile1; tile++) {
                 if (!s->is_short) multiply_tile(s, &t, tile * s->height, k0, k1);
@@ -386,6 +364,7 @@ static void multiply_body(void *context, int64_t begin, int64_t end)
             }
             k0 = k1;
         } while (k0 < t.k1);
+        if (s->packed) tri_slot_give(s->packed, t.packed);
     }
 }
 
@@ -410,7 +389,13 @@ static void combine_body(void *context, int64_t begin, int64_t end)
 static tr_status run(plan *s)
 {
     const tri_product *p = s->p;
-    if (pack_b(s) != TR_OK) return tr_status_get();
+    const int64_t      panels = least(s->task_panels, s->panels - s->direct);
+    tri_slots          packed;
+    if (panels > 0) {
+        s->packed = &packed;
+        if (!tri_slots_make(&packed, (size_t)(panels * s->width * s->depth) * s->size))
+            return tr_status_get();
+    }
     if (s->pieces > 1) {
         s->parts = tri_scratch((size_t)(s->pieces * s->batches * p->m * p->n) * s->size);
         if (!s->parts) return tr_status_get();

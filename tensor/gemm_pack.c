@@ -100,7 +100,7 @@ static void pack_scattered(const tri_operand *x, const char *from, int64_t count
 void tri_pack(const tri_operand *x, int64_t o0, int64_t count, int64_t k0, int64_t k1,
               int64_t width, void *out)
 {
-    int64_t size = (int64_t)x->size, length = k1 - k0;
+    int64_t     size = (int64_t)x->size, length = k1 - k0;
     const char *from = (const char *)x->data + (o0 * x->outer + k0 * x->inner) * size;
     if (x->outer == 1) {
         for (int64_t k = 0; k < length; k++)
