@@ -20,8 +20,7 @@ enum {
     PANEL_BYTES = 1 << 20,  /* of a block of b: half of the second cache */
     SHORT_BYTES = 5 * 1024, /* of a panel of b that all of a short a is multiplied by in turn */
     INLINE_WORK = 1 << 16,  /* multiply-adds below which threads do not pay */
-    IN_PLACE_PANELS = 32,
-    TASKS = 16 /* aimed at: enough for the threads of a desktop to share evenly */
+    TASKS = 16              /* aimed at: enough for the threads of a desktop to share evenly */
 };
 
 typedef struct plan {
@@ -214,8 +213,7 @@ static plan plan_product(const tri_product *p)
     assert(s.width <= TRI_PACK_MAX);
     for (int i = 0; i < p->batch_rank; i++) s.batches *= p->batch[i].size;
     s.panels = tri_ceil_div(p->n, s.width);
-    const bool rows = p->a.inner == 1, few = s.panels <= 2 || p->m <= 4 * mr;
-    s.a_in_place = few || (rows && s.panels <= IN_PLACE_PANELS);
+    s.a_in_place = s.panels <= 2 || p->m <= 4 * mr;
     s.height = tri_even_part(p->m, s.a_in_place && rows_collide(&p->a) ? least(mr, 8) : mr);
     s.tiles = tri_ceil_div(p->m, s.height);
     if (p->b.outer == 1 && p->n > 1 && (p->m <= 4 * mr || p->b.inner * size <= 512)) {
@@ -266,11 +264,12 @@ static task task_of(const plan *s, int64_t index)
 /* Packs the task's columns of b for one block of k; the last panel is filled up with zeros. */
 static void pack_panels(const plan *s, const task *t, int64_t k0, int64_t k1)
 {
-    enum { ROWS = 16 }; /* at a time, from panel to panel: reading follows the rows of b */
+    /* Reading follows the rows of b: a few of them from panel to panel, or whole ones. */
+    const int64_t rows = t->q.b.outer == 1 ? 16 : k1 - k0;
     const int64_t row = s->width * (int64_t)s->size, first = most(t->panel0, s->direct);
-    for (int64_t k = k0; k < k1; k += ROWS)
+    for (int64_t k = k0; k < k1; k += rows)
         for (int64_t panel = first; panel < t->panel1; panel++) {
-            const int64_t end = least(k1, k + ROWS), j = panel * s->width;
+            const int64_t end = least(k1, k + rows), j = panel * s->width;
             const int64_t cols = least(s->width, s->p->n - j);
             char         *out = t->packed + ((panel - first) * (k1 - k0) + k - k0) * row;
             if (cols < s->width) memset(out, 0, (size_t)((end - k) * row));
@@ -278,14 +277,19 @@ static void pack_panels(const plan *s, const task *t, int64_t k0, int64_t k1)
         }
 }
 
+/* A few rows of a, for one block of k. */
+typedef struct left {
+    const char *data;
+    int64_t     row, step; /* from row to row, along k */
+} left;
+
 /* One block of c: rows from i on, of which `a` has the factors, times a panel of b. */
-static void multiply_block(const plan *s, const task *t, int64_t i, int64_t panel, const char *a,
-                           int64_t a_row, int64_t k0, int64_t k1)
+static void multiply_block(const plan *s, const task *t, int64_t i, int64_t panel, left a,
+                           int64_t k0, int64_t k1)
 {
     const tri_product *q = &t->q;
     const int64_t      size = (int64_t)s->size, j = panel * s->width;
     const int     rows = (int)least(s->height, q->m - i), cols = (int)least(s->width, q->n - j);
-    const int64_t a_step = s->a_in_place ? q->a.inner : s->height;
     const bool    direct = panel < s->direct;
     const int64_t b_step = direct ? q->b.inner : s->width;
     const char   *b = NULL;
@@ -296,33 +300,41 @@ static void multiply_block(const plan *s, const task *t, int64_t i, int64_t pane
         b = t->packed + (panel - most(t->panel0, s->direct)) * (k1 - k0) * s->width * size;
     const tri_kernels *table = s->block.table;
     if (s->block.dtype == TR_F32)
-        table->f32.gemm(rows, cols, k1 - k0, (const float *)a, a_row, a_step, (const float *)b,
+        table->f32.gemm(rows, cols, k1 - k0, (const float *)a.data, a.row, a.step, (const float *)b,
                         b_step, (float *)c, q->c_row, k0 > t->k0);
     else
-        table->f64.gemm(rows, cols, k1 - k0, (const double *)a, a_row, a_step, (const double *)b,
-                        b_step, (double *)c, q->c_row, k0 > t->k0);
+        table->f64.gemm(rows, cols, k1 - k0, (const double *)a.data, a.row, a.step,
+                        (const double *)b, b_step, (double *)c, q->c_row, k0 > t->k0);
 }
 
-static const char *a_in_place(const plan *s, const task *t, int64_t i, int64_t k0)
+static left rows_in_place(const task *t, int64_t i, int64_t k0)
 {
     const tri_operand *a = &t->q.a;
-    return (const char *)a->data + (i * a->outer + k0 * a->inner) * (int64_t)s->size;
+    const int64_t      at = (i * a->outer + k0 * a->inner) * (int64_t)a->size;
+    return (left){ (const char *)a->data + at, a->outer, a->inner };
+}
+
+/* Copies a tile of a: rows as they are where they run along k, side by side otherwise. */
+static left copy_rows(const plan *s, const task *t, int64_t i, int64_t k0, int64_t k1, char *tile)
+{
+    const int64_t count = least(s->height, t->q.m - i), bytes = (k1 - k0) * (int64_t)s->size;
+    if (t->q.a.inner != 1) {
+        tri_pack(&t->q.a, i, count, k0, k1, s->height, tile);
+        return (left){ tile, 1, s->height };
+    }
+    const left rows = rows_in_place(t, i, k0);
+    for (int64_t r = 0; r < count && bytes > 0; r++)
+        memcpy(tile + r * bytes, rows.data + r * rows.row * (int64_t)s->size, (size_t)bytes);
+    return (left){ tile, k1 - k0, 1 };
 }
 
 /* One tile of a times the task's panels of b, for one block of k. */
 static void multiply_tile(const plan *s, const task *t, int64_t i, int64_t k0, int64_t k1)
 {
     _Alignas(64) char tile[TILE_BYTES];
-    int64_t           a_row = 1;
-    const char       *a = tile;
-    if (s->a_in_place) {
-        a_row = t->q.a.outer;
-        a = a_in_place(s, t, i, k0);
-    } else {
-        tri_pack(&t->q.a, i, least(s->height, t->q.m - i), k0, k1, s->height, tile);
-    }
+    const left a = s->a_in_place ? rows_in_place(t, i, k0) : copy_rows(s, t, i, k0, k1, tile);
     for (int64_t panel = t->panel0; panel < t->panel1; panel++)
-        multiply_block(s, t, i, panel, a, a_row, k0, k1);
+        multiply_block(s, t, i, panel, a, k0, k1);
 }
 
 /* The same for all of the task's tiles, where they are few: a panel of b is read where it lies, a
@@ -333,7 +345,7 @@ static void multiply_short(const plan *s, const task *t, int64_t k0, int64_t k1)
     for (int64_t panel = t->panel0; panel < t->panel1; panel++)
         for (int64_t tile = t->tile0; tile < t->tile1; tile++) {
             const int64_t i = tile * s->height;
-            multiply_block(s, t, i, panel, a_in_place(s, t, i, k0), t->q.a.outer, k0, k1);
+            multiply_block(s, t, i, panel, rows_in_place(t, i, k0), k0, k1);
         }
 }
 
