@@ -123,6 +123,9 @@ struct tr_model {
     double epoch; /* how many epochs it was trained, with the fraction of the one under
                      way; whoever trains it sets this before each step. Schedules such
                      as a KL warm-up follow it, in training mode */
+    tr_tensor *target, *known; /* tr_model_set_target */
+    tr_tensor *blank;          /* [H, W, C]: what x has where a value is missing; noise that hides
+                                  values puts it there. NULL: 0 */
     tr_module *net;
     void      *self; /* the type's own */
 };
@@ -136,6 +139,12 @@ TR_API const tr_model_type *tr_model_find(const char *name);
 TR_API tr_model *tr_model_new(const tr_model_type *type, tr_settings *settings, tr_shape input,
                               int64_t classes, uint64_t seed);
 
+/* What losses and likelihoods of the next batch are about, where it is not simply all of x: the
+ * values that the model must give, [N, H, W, C] (NULL: x itself), and those that count, of the same
+ * shape and dtype, 1 or 0 (NULL: all). Averages are over the values that count; a sum for each
+ * picture leaves the others out. Holds until it is set again; NULL, NULL is the beginning. */
+TR_API void tr_model_set_target(tr_model *m, tr_tensor *target, tr_tensor *known);
+
 /* These check shapes and call the type's functions. In evaluation mode turn recording off around
  * them. */
 TR_API tr_terms   tr_model_loss(tr_model *m, tr_tensor *x, tr_tensor *labels, tr_rng *rng);
@@ -146,6 +155,17 @@ TR_API tr_tensor *tr_model_reconstruct(tr_model *m, tr_tensor *x); /* decode(enc
 TR_API tr_tensor *tr_model_corrupt(tr_model *m, tr_tensor *x, tr_rng *rng);
 TR_API tr_tensor *tr_model_sample(tr_model *m, int64_t count, tr_rng *rng);
 TR_API tr_status  tr_model_fit(tr_model *m, tr_next_batch next, void *context);
+
+/* Noise on pictures in [0, 1]; level is the standard deviation of gaussian noise, the probability
+ * of the others. */
+typedef enum tr_noise {
+    TR_NOISE_GAUSSIAN,    /* clip(x + level N(0, 1), 0, 1) */
+    TR_NOISE_MASK,        /* 0 with probability level, else x */
+    TR_NOISE_SALT_PEPPER, /* 0 or 1, equally often, with probability level, else x */
+    TR_NOISES
+} tr_noise;
+TR_API tr_tensor  *tr_add_noise(tr_tensor *x, tr_noise kind, double level, tr_rng *rng);
+TR_API const char *tr_noise_name(tr_noise kind); /* "gaussian", "mask", "salt-pepper" */
 
 /* ln p(x) of each image, [N] in nats, estimated from below by importance sampling with `samples`
  * codes: ln of the mean of p(x, z) / q(z|x), z from q(z|x) (Burda et al. 2016, eq. 8). More samples
