@@ -7,6 +7,7 @@
 #include "datasets/csv.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -16,6 +17,26 @@ bool tri_csv_missing(const char *cell)
 {
     return cell[0] == '\0' || strcasecmp(cell, "na") == 0 || strcasecmp(cell, "nan") == 0 ||
            strcmp(cell, "?") == 0;
+}
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+int64_t tri_csv_sort(const char **text, int64_t count)
+{
+    int64_t left = 0;
+    qsort(text, (size_t)count, sizeof *text, by_text);
+    for (int64_t i = 0; i < count; i++)
+        if (left == 0 || strcmp(text[i], text[left - 1]) != 0) text[left++] = text[i];
+    return left;
+}
+
+int64_t tri_csv_find(const char *const *sorted, int64_t count, const char *text)
+{
+    const char *const *found = bsearch(&text, sorted, (size_t)count, sizeof *sorted, by_text);
+    return found != NULL ? found - sorted : -1;
 }
 
 int tri_csv_shown(const char *cell)
