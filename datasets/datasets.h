@@ -35,9 +35,10 @@ typedef struct tr_dataset {
     const char *classes_kept; /* the train split has only these, as in the options; NULL: all */
     bool        has_missing;  /* some values are unknown: batches tell which are known */
     bool        has_target;   /* what test images should give is not what they show: ratings */
-    tr_tensor  *blank;        /* f32 [H, W, C]: what x has where a value is missing; NULL: no table */
+    tr_tensor  *blank;        /* f32 [H, W, C]: what x has where a value is missing; NULL: no
+                                 table */
     const tr_table *table;    /* csv, ratings: what the values of x mean; NULL: no table */
-    const char *const *row_names; /* ratings: the users, of either split; NULL: rows have no names */
+    const char *const *row_names; /* ratings: the users, of either split; else NULL */
     struct tri_source *source;       /* where the images come from */
 } tr_dataset;
 
@@ -72,8 +73,7 @@ typedef struct tr_dataset_options {
  *                       brought to [0, 1], names become a value for each category: table.h
  *   ratings:FILE        a user, an item and a rating on each line, with , ; tab or :: between, what
  *                       follows is ignored; a header line is optional. A row for each user, a value
- *                       for each item, missing where it was not rated; ratings are scaled to [0, 1].
- *                       Both splits have all users and show the same ratings, without those that
+ *                       for each item, missing where it was not rated, scaled to [0, 1]. Both splits have all users and show the same ratings, without those that
  *                       are held out, which are the target of the test split.
  *   images:DIR          PNG, PGM and PPM pictures, scaled and centre-cropped to options' size; the
  *                       class is the name of the sub-folder; without sub-folders there are no
@@ -148,7 +148,7 @@ typedef struct tr_loader_options {
 
 /* The tensors belong to the loader and hold these values until the next call on it. */
 typedef struct tr_batch {
-    tr_tensor *x;      /* f32 [N, H, W, C]; its mean over the train split where a value is missing */
+    tr_tensor *x;      /* f32 [N, H, W, C]; the dataset's blank where a value is missing */
     tr_tensor *target; /* f32 [N, H, W, C]: what a model should give; NULL: x */
     tr_tensor *known;  /* f32 [N, H, W, C]: 1, or 0 where what it should give is missing; NULL: all
                           is known */

@@ -45,8 +45,9 @@ tr_status tr_anomaly_scores(tr_model *model, const tr_dataset *data, tr_data_spl
         tr_batch      b;
         if (tr_dataset_read(data, split, i, last, &b) == TR_OK) {
             const tr_rng rng = tr_rng_stream(o.seed, (uint64_t)i);
-            tr_tensor   *batch = o.kind == TR_SCORE_ERROR ? errors(model, &b)
-                                                          : negative_elbos(model, &b, o.samples, rng);
+            const bool   by_error = o.kind == TR_SCORE_ERROR;
+            tr_tensor   *batch =
+                by_error ? errors(model, &b) : negative_elbos(model, &b, o.samples, rng);
             if (batch != NULL) tr_copy_out(tr_cast(batch, TR_F64), score + (i - begin));
         }
         tr_scope_pop(scope);
