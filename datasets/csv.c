@@ -6,6 +6,8 @@
  * Read next: table.c. */
 #include "datasets/csv.h"
 
+#include "tensor/json.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -251,6 +253,22 @@ static tr_status name_columns(tri_csv *t)
     return tr_status_get();
 }
 
+/* Names are kept in a run as JSON, which is UTF-8. */
+static tr_status check_utf8(const char *path, const char *text, int64_t bytes)
+{
+    int64_t line = 1;
+    int     length;
+    for (const char *at = text; at < text + bytes; at += length) {
+        length = tri_utf8_length(at, text + bytes);
+        if (length == 0)
+            return tr_fail(TR_ERR_FILE,
+                           "%s: line %lld is not in UTF-8; iconv -t utf-8 converts files", path,
+                           (long long)line);
+        line += *at == '\n';
+    }
+    return tr_status_get();
+}
+
 char *tri_csv_text(const char *path, int64_t *bytes)
 {
     char *text = tri_read_file(path, INT64_MAX, bytes);
@@ -260,6 +278,7 @@ char *tri_csv_text(const char *path, int64_t *bytes)
         return NULL;
     }
     while (*bytes > 0 && strchr("\r\n", text[*bytes - 1]) != NULL) text[--*bytes] = '\0';
+    if (check_utf8(path, text, *bytes) != TR_OK) return NULL;
     const bool mark = memcmp(text, "\xEF\xBB\xBF", *bytes >= 3 ? 3 : (size_t)*bytes + 1) == 0;
     *bytes -= mark ? 3 : 0;
     return mark ? text + 3 : text;
