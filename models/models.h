@@ -147,6 +147,10 @@ TR_API tr_tensor *tr_model_corrupt(tr_model *m, tr_tensor *x, tr_rng *rng);
 TR_API tr_tensor *tr_model_sample(tr_model *m, int64_t count, tr_rng *rng);
 TR_API tr_status  tr_model_fit(tr_model *m, tr_next_batch next, void *context);
 
+/* |dz/dx|_F of each image, [N]: how much its code moves when the image does (Rifai et al. 2011).
+ * One walk through the graph for each number of the code. */
+TR_API tr_tensor *tr_model_jacobian(tr_model *m, tr_tensor *x);
+
 /* Noise on pictures in [0, 1]; level is the standard deviation of gaussian noise, the probability
  * of the others. */
 typedef enum tr_noise {

@@ -55,6 +55,12 @@ tr_status tri_check_halving(const tr_model *m, int times);
 tr_tensor *tri_corrupt(tr_model *m, tr_tensor *x, tr_rng *rng);
 tr_status  tri_check_noise(const tr_model *m);
 
+/* Of x and what was computed from it, each picture apart (jacobian.c): the squared norm of the
+ * derivative by x of a picture's values, added up; and the sum of that over the columns of h. Both
+ * give [N]; differentiable: by the weights, once more. */
+tr_tensor *tri_squared_slope(tr_tensor *projection, tr_tensor *x, bool differentiable);
+tr_tensor *tri_jacobian_squares(tr_tensor *h, tr_tensor *x, bool differentiable);
+
 /* The activation that a setting names; its choices are names of activations. */
 tr_activation tri_activation_setting(const tr_model *m, const char *name);
 

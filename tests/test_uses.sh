@@ -129,6 +129,15 @@ expect 2 denoise clean --levels 0.1,much; grep -q -- '--levels is 0.1,much' err 
 expect 0 eval vae --limit 60 --nll 20 --json; shows '"nll":[0-9.]+\}$'
 expect 1 eval plain --limit 60 --nll 20; grep -q 'gives pictures no likelihood' err || complain nll
 
+# --- Jacobian and factors ------------------------------------------------------------------------------
+expect 0 eval plain --limit 20 --jacobian 10 --json; shows '"jacobian_norm":[0-9.]+\}$'
+expect 1 eval plain --limit 20 --factors
+says 'digits: the factors of its images are not known; those of shapes are'
+# shellcheck disable=SC2086
+expect 0 train vae $small --data shapes --set hidden=32 --set latent=5 --out shapes
+expect 0 eval shapes --limit 200 --factors --json
+shows '"mig":[0-9.e-]+,"disentanglement":[0-9.e-]+,"completeness":[0-9.e-]+,"informativeness":[0-9.e-]+\}$'
+
 # --- Bits ----------------------------------------------------------------------------------------------
 expect 0 compress plain --limit 50 --bits 3 --out r.ppm --csv r.csv --json; picture r.ppm
 shows '"rates":\[\{"coder":"code 2\^-1","bits":[0-9.]+,"bits_per_pixel":'
