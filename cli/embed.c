@@ -13,7 +13,11 @@ const arg_option embed_options[] = {
     { "picture", 0, ARG_TEXT, "FILE", 0, 0, "the map of the codes [RUN/embed.png]" },
     { "train", 0, ARG_FLAG, NULL, 0, 0, "of the train split, not of the test split" },
     { "limit", 0, ARG_INT, "N", 1, 1e12, "of the first N images only [all]" },
-    { "points", 0, ARG_INT, "N", 2, 1e6, "draw at most N points [5000]" },
+    { "map", 0, ARG_TEXT, "KIND", 0, 0,
+      "plane: the principal one; tsne: neighbours together [plane]" },
+    { "points", 0, ARG_INT, "N", 2, 1e6, "draw at most N points [5000; tsne: 2000]" },
+    { "perplexity", 0, ARG_NUMBER, "X", 1, 1e6, "tsne: neighbours of a point, in effect [30]" },
+    { "iterations", 0, ARG_INT, "N", 1, 1e6, "tsne: steps of descent [500]" },
     { 0 },
 };
 const arg_option probe_options[] = {
@@ -47,8 +51,24 @@ static tr_status write_codes(const char *path, const tr_tensor *codes, const tr_
     return tri_writer_close(&w);
 }
 
+/* The map of the first codes, with its axes' names; *last is what it says of itself. */
+static tr_tensor *place_points(const args *a, tr_tensor *codes, bool tsne, const char **axis,
+                               figure *last)
+{
+    const tr_tsne_options o = { .perplexity = number_of(a, "perplexity", 30),
+                                .iterations = int_of(a, "iterations", 500) };
+    *axis = tsne ? "t-SNE axis" : tr_dim(codes, 1) <= 2 ? "code" : "component";
+    *last = tsne ? (figure){ "kl", "nats, of neighbours here from neighbours there", 0 }
+                 : (figure){ "plane_share", "of the variance is in the map", 0 };
+    return tsne ? tr_tsne(codes, &o, &last->value) : tr_project_plane(codes, &last->value);
+}
+
 int run_embed(const args *a)
 {
+    const char *kind = text_of(a, "map", "plane");
+    const bool  tsne = strcmp(kind, "tsne") == 0;
+    if (!tsne && strcmp(kind, "plane") != 0)
+        return usage_error(a, "--map is %s; it must be plane or tsne", kind);
     tr_run *run = open_use(a);
     if (run == NULL) return end_setup();
     const tr_dataset   *d = run->dataset;
@@ -56,19 +76,18 @@ int run_embed(const args *a)
     const int64_t       n = at_most(d->count[split], int_of(a, "limit", 0));
     tr_tensor          *codes = tr_encode_images(run->model, d, split, n);
     tr_tensor          *labels = d->classes > 0 ? tr_dataset_labels(d, split, 0, n) : NULL;
-    const char         *path = out_path(a, run, "codes.npy");
+    const char         *path = out_path(a, run, "codes.npy"), *axis;
     const char         *picture = text_of(a, "picture", text_from("%s/embed.png", run->dir));
     if (codes == NULL || path == NULL || write_codes(path, codes, labels) != TR_OK)
         return end_run();
-    const int64_t    size = tr_dim(codes, 1), drawn = at_most(n, int_of(a, "points", 5000));
-    const char      *kind = size <= 2 ? "code" : "component";
-    double           share;
-    const tr_tensor *points = tr_project_plane(tr_narrow(codes, 0, 0, drawn), &share);
+    const int64_t    drawn = at_most(n, int_of(a, "points", tsne ? 2000 : 5000));
+    figure           last;
+    const tr_tensor *points = place_points(a, tr_narrow(codes, 0, 0, drawn), tsne, &axis, &last);
     if (points == NULL) return end_run();
     const tr_tensor *map = tri_plot_points(
         &(tri_point_plot){ .title = text_from("Codes of %lld images", (long long)drawn),
-                           .x_label = text_from("first %s", kind),
-                           .y_label = text_from("second %s", kind),
+                           .x_label = text_from("first %s", axis),
+                           .y_label = text_from("second %s", axis),
                            .points = points,
                            .labels = labels,
                            .classes = d->classes,
@@ -77,8 +96,8 @@ int run_embed(const args *a)
     if (tr_status_get() == TR_OK)
         tell(a, path,
              (figure[]){ { "codes", "", (double)n },
-                         { "numbers", "in a code", (double)size },
-                         { "plane_share", "of the variance is in the map", share } },
+                         { "numbers", "in a code", (double)tr_dim(codes, 1) },
+                         last },
              3, NULL);
     return end_run();
 }

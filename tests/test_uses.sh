@@ -107,6 +107,11 @@ shows '"codes":200,"numbers":2,"plane_share":1'
 expect 0 embed plain --limit 20 --out c.csv --picture e.ppm
 [ "$(head -1 c.csv)" = label,z0,z1,z2,z3,z4,z5,z6,z7 ] || complain "head of c.csv"
 [ "$(wc -l <c.csv)" = 21 ] || complain c.csv
+expect 0 embed plain --limit 90 --map tsne --perplexity 8 --iterations 20 --out c.npy --picture e.ppm
+picture e.ppm; shows '^kl +[0-9.]+ nats'
+expect 1 embed plain --limit 20 --map tsne --out c.npy --picture e.ppm
+says 'tsne: perplexity is 30; of 20 points it must be in [1, 19)'
+expect 2 embed plain --map globe; says 'embed: --map is globe; it must be plane or tsne'
 expect 0 probe plain --limit 300 --test-limit 100 --out p.ppm --json; picture p.ppm
 shows '"classifier":"code linear","labels_100":0\.[0-9]+,"labels_300":0\.'
 

@@ -127,6 +127,21 @@ TR_API double tr_knn_accuracy(const tr_features *train, const tr_features *test,
 TR_API double tr_linear_accuracy(const tr_features *train, const tr_features *test, int64_t classes,
                                  uint64_t seed);
 
+/* --- A map of neighbours (tsne.c) ---------------------------------------------------------- */
+
+typedef struct tr_tsne_options {
+    double  perplexity; /* how many neighbours a row has, in effect: 1 <= it < N - 1; 0: 30 */
+    int64_t iterations; /* steps of descent; 0: 500 */
+} tr_tsne_options;
+
+/* Places f32 [N, 2] for the rows of x, f32 [N, D], N >= 4, such that neighbours stay neighbours:
+ * t-SNE (van der Maaten & Hinton 2008), exact, from the principal plane. Memory and a step's time
+ * grow with N^2: 2,000 rows take seconds. *divergence (or NULL) becomes KL(p || q) in nats. */
+TR_API tr_tensor *tr_tsne(tr_tensor *x, const tr_tsne_options *options, double *divergence);
+
+/* Its conditional probabilities p_j|i, [N, N]: each row's entropy is ln perplexity. */
+TR_API tr_tensor *tr_tsne_affinities(tr_tensor *x, double perplexity);
+
 /* --- Disentanglement (disentangle.c) ------------------------------------------------------- */
 
 /* A number that images were made from. */
