@@ -25,7 +25,8 @@ const arg_option probe_options[] = {
     ARG_OUT("chart: .png, .pgm or .ppm [RUN/probe.png]"),
     { "limit", 0, ARG_INT, "N", 1, 1e12, "train on the first N images at most [20000]" },
     { "test-limit", 0, ARG_INT, "N", 1, 1e12, "test on the first N test images [5000]" },
-    { "neighbours", 'k', ARG_INT, "K", 1, 1000, "of the nearest-neighbour classifier [5]" },
+    { "neighbours", 'k', ARG_INT, "K", 0, 1000,
+      "of the nearest-neighbour classifier; 0: leave it out, which saves time [5]" },
     { "seed", 0, ARG_INT, "N", 0, 0x1p53, "of random numbers [0]" },
     { 0 },
 };
@@ -175,6 +176,7 @@ int run_probe(const args *a)
                                    at_most(d->count[TR_TEST], int_of(a, "test-limit", 5000)) };
     tr_features       features[FEATURES][2];
     double            sizes[MOST_SIZES], cells[2 * FEATURES * MOST_SIZES];
+    const int64_t     neighbours = int_of(a, "neighbours", 5);
     int               size_count = 0;
     if (make_features(run, count, features) != TR_OK) return end_setup();
     if (count[0] > 100) sizes[size_count++] = 100;
@@ -187,7 +189,7 @@ int run_probe(const args *a)
             cells[i * size_count + k] = tr_linear_accuracy(&train, &features[i][1], d->classes,
                                                            (uint64_t)int_of(a, "seed", 0));
             cells[(FEATURES + i) * size_count + k] =
-                tr_knn_accuracy(&train, &features[i][1], int_of(a, "neighbours", 5));
+                neighbours > 0 ? tr_knn_accuracy(&train, &features[i][1], neighbours) : (double)NAN;
             tr_scope_pop(scope);
         }
     return draw_probe(a, run, sizes, size_count, cells, labels);

@@ -18,7 +18,7 @@ static const tr_option options[] = {
     TRI_OPTION_HIDDEN(""),
     { "penalty", TR_OPTION_CHOICE, "closed", 0, 0, "closed|exact|random",
       "how the Jacobian's norm is found: closed needs hidden to be empty" },
-    { "lambda", TR_OPTION_FLOAT, "5e-3", 0, 1e6, NULL, "weight of the Jacobian's squared norm" },
+    { "lambda", TR_OPTION_FLOAT, "0.1", 0, 1e6, NULL, "weight of the Jacobian's squared norm" },
     TRI_OPTION_LOSS("bce"),
     { 0 },
 };

@@ -112,6 +112,12 @@ typedef struct tr_model_type {
      * from q(z|x) for each image: [samples, N]. */
     tr_tensor *(*log_weights)(tr_model *model, tr_tensor *x, tr_tensor *labels, int64_t samples,
                               tr_rng *rng);
+
+    /* Optional, of models that do more than their parts in turn: encode, or decode, as PyTorch puts
+     * it, for tr_export_torch: lines of a Python method that make the code of rows x [N, pixels],
+     * or the pixels of codes x. self.PART(x) is a part, self.PART_0 its first layer without
+     * activation, buffers go by their names. NULL: there is no such form of these settings. */
+    const char *(*torch)(const tr_model *model, bool decode);
 } tr_model_type;
 
 struct tr_model {
