@@ -28,12 +28,15 @@ struct tri_source;
 typedef struct tr_dataset {
     const char        *name;         /* the kind: "mnist" */
     const char        *spec;         /* what it was opened with: "mnist:/some/folder" */
+    const char        *place;        /* the same with relative paths made absolute, those that were
+                                        found in data/ too: it opens this set from any folder */
     int64_t            height, width, channels;
     int64_t            classes;      /* labels are 0 .. classes - 1; 0: the set has no labels */
     const char *const *class_names;  /* [classes], or NULL where the numbers are the names */
     int64_t            count[2];     /* images of [TR_TRAIN] and of [TR_TEST] */
     const char *classes_kept; /* the train split has only these, as in the options; NULL: all */
     bool        has_missing;  /* some values are unknown: batches tell which are known */
+    tr_tensor  *blank;        /* f32 [H, W, C]: what x has where a value is missing; NULL: no table */
     const tr_table *table;    /* csv: what the values of x mean; NULL: no table */
     struct tri_source *source;       /* where the images come from */
 } tr_dataset;
