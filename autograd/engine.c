@@ -256,6 +256,7 @@ static bool propagate(walk *w)
 
 tr_status tr_add_hook(tr_tensor *t, tr_hook hook, void *context)
 {
+    if (!tri_given(hook, "add_hook: the hook")) return tr_status_get();
     if (tri_failed() || !tri_check_alive(t, "add_hook")) return tr_status_get();
     tri_hook *h = tr_scope_alloc(sizeof *h);
     if (h == NULL) return tr_status_get();
@@ -392,6 +393,10 @@ static void take_gradients(walk *w, tr_tensor *const *inputs, int count, tr_tens
 tr_status tr_grad(tr_tensor *const *outputs, int output_count, tr_tensor *const *inputs,
                   int input_count, tr_tensor **gradients, const tr_grad_options *options)
 {
+    if (!tri_given(outputs, "grad: the list of outputs") ||
+        !tri_given(inputs, "grad: the list of inputs") ||
+        !tri_given(gradients, "grad: the place for gradients"))
+        return tr_status_get();
     memset(gradients, 0, (size_t)input_count * sizeof *gradients);
     if (tri_failed()) return tr_status_get();
     walk       w = { .create_graph = options != NULL && options->create_graph };

@@ -18,7 +18,9 @@ static const tr_module_type sequential_type = { .name = "sequential",
 
 tr_status tr_nn_append(tr_module *sequential, tr_module *part)
 {
-    if (tri_failed() || sequential == NULL) return tr_status_get();
+    if (!tri_given(sequential, "nn_append: the module") || !tri_given(part, "nn_append: the part"))
+        return tr_status_get();
+    if (tri_failed()) return tr_status_get();
     int count = 0;
     for (const tr_module *k = sequential->first_child; k != NULL; k = k->next) count++;
     char name[16];
@@ -29,6 +31,7 @@ tr_status tr_nn_append(tr_module *sequential, tr_module *part)
 
 tr_module *tr_nn_sequence(tr_module *const *parts, int count)
 {
+    if (!tri_given(parts, "nn_sequence: the list of parts")) return NULL;
     tr_module *m = tr_module_new(&sequential_type, 0);
     for (int i = 0; i < count; i++) tr_nn_append(m, parts[i]);
     return tri_failed() ? NULL : m;

@@ -10,6 +10,7 @@
 
 tr_tensor *tr_reduce_loss(tr_tensor *loss, tr_reduction reduction)
 {
+    if (!tri_check_alive(loss, "reduce_loss")) return NULL;
     switch (reduction) {
     case TR_NONE: return loss;
     case TR_MEAN: return tr_mean(loss, TR_ALL_AXES, false);

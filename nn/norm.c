@@ -124,6 +124,7 @@ static tr_tensor *standardize_batch(tr_tensor *x, const tr_batch_norm_state *s)
 
 tr_tensor *tr_batch_norm(tr_tensor *x, const tr_batch_norm_state *s, bool training)
 {
+    if (!tri_given(s, "batch_norm: the state")) return NULL;
     TRI_FUNCTION("batch_norm", x);
     if (!check(x, 2, s->scale, s->shift, "batch_norm") ||
         !check(x, 2, s->running_mean, s->running_var, "batch_norm"))

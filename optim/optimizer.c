@@ -63,7 +63,7 @@ bool tri_check_rate(const char *rule, const char *name, double value)
 static const char *parameter_problem(const tr_tensor *w)
 {
     if (w == NULL) return "is NULL";
-    if (w->alive != TRI_ALIVE) return "belongs to a closed scope";
+    if (!tri_alive(w)) return "belongs to a closed scope";
     if (w->dtype != TR_F32 && w->dtype != TR_F64) return "is neither f32 nor f64";
     if (w->node != NULL) return "was computed by an operation; a leaf was expected";
     if (!tr_is_contiguous(w)) return "is not contiguous";
@@ -227,15 +227,16 @@ tr_status tr_optimizer_step(tr_optimizer *o)
 
 void tr_optimizer_clear(tr_optimizer *o)
 {
-    if (o == NULL) return;
+    if (!tri_given(o, "optimizer_clear: the optimiser")) return;
     for (const group *g = o->first; g != NULL; g = g->next)
         for (int64_t i = 0; i < g->count; i++)
-            if (g->slots[i].w->alive == TRI_ALIVE) tr_clear_grad(g->slots[i].w);
+            if (tri_alive(g->slots[i].w)) tr_clear_grad(g->slots[i].w);
 }
 
 double tr_optimizer_lr(const tr_optimizer *o)
 {
-    return o != NULL ? *(const double *)o->lr->data : (double)NAN;
+    if (!tri_given(o, "optimizer_lr: the optimiser")) return (double)NAN;
+    return *(const double *)o->lr->data;
 }
 
 tr_status tr_optimizer_set_lr(tr_optimizer *o, double lr)
@@ -248,8 +249,9 @@ tr_status tr_optimizer_set_lr(tr_optimizer *o, double lr)
 
 int64_t tr_optimizer_steps(const tr_optimizer *o)
 {
+    if (!tri_given(o, "optimizer_steps: the optimiser")) return 0;
     int64_t most = 0;
-    for (const group *g = o != NULL ? o->first : NULL; g != NULL; g = g->next) {
+    for (const group *g = o->first; g != NULL; g = g->next) {
         for (int64_t i = 0; i < g->count; i++) {
             const int64_t steps = *(const int64_t *)g->slots[i].step->data;
             if (steps > most) most = steps;
@@ -310,6 +312,7 @@ static bool load_state(const tr_optimizer *o, const char *name, tr_tensor *t, vo
 
 tr_status tr_optimizer_state(const tr_optimizer *o, tr_named_list *list)
 {
+    if (!tri_given(list, "optimizer_state: the list")) return tr_status_get();
     if (tri_failed()) return tr_status_get();
     if (o == NULL) return tr_fail(TR_ERR_VALUE, "optimizer_state: the optimiser is NULL");
     each_state(o, push_state, list);
@@ -318,6 +321,7 @@ tr_status tr_optimizer_state(const tr_optimizer *o, tr_named_list *list)
 
 tr_status tr_optimizer_load(tr_optimizer *o, const tr_named_list *list)
 {
+    if (!tri_given(list, "optimizer_load: the list")) return tr_status_get();
     if (tri_failed()) return tr_status_get();
     if (o == NULL) return tr_fail(TR_ERR_VALUE, "optimizer_load: the optimiser is NULL");
     tr_named_list saved = *list;

@@ -34,6 +34,13 @@ const char *tr_dtype_name(tr_dtype dtype)
 
 /* --- Handles, views --------------------------------------------------------------------------- */
 
+/* The handle may lie in memory that a scope gave back, where the address sanitizer would see an
+ * error before it can be told as one. */
+__attribute__((no_sanitize("address"))) bool tri_alive(const tr_tensor *t)
+{
+    return t->alive == TRI_ALIVE;
+}
+
 bool tri_check_alive(const tr_tensor *t, const char *what)
 {
     if (t == NULL) {
@@ -43,7 +50,7 @@ bool tri_check_alive(const tr_tensor *t, const char *what)
                 name != NULL ? name : "the tensor");
         return false;
     }
-    if (t->alive != TRI_ALIVE) {
+    if (!tri_alive(t)) {
         tr_fail(TR_ERR_STATE, "%s: tensor from a closed scope; hand it out with tr_scope_keep",
                 what);
         return false;
@@ -125,6 +132,7 @@ tr_tensor *tr_from(tr_dtype dtype, tr_shape shape, const void *values)
     tr_tensor *t = tri_new(dtype, shape);
     if (t == NULL) return NULL;
     const size_t bytes = (size_t)tr_numel(t) * tr_dtype_size(dtype);
+    if (bytes > 0 && !tri_given(values, "from: the list of values")) return NULL;
     if (bytes > 0) memcpy(t->data, values, bytes);
     return t;
 }
@@ -200,6 +208,7 @@ int64_t tr_dim(const tr_tensor *t, int axis)
 bool tr_is_contiguous(const tr_tensor *t)
 {
     int64_t step = 1;
+    if (t == NULL) return false;
     for (int i = t->rank - 1; i >= 0; i--) {
         if (t->shape[i] == 0) return true;
         if (t->shape[i] != 1 && t->stride[i] != step) return false;
@@ -262,6 +271,7 @@ double tr_at(const tr_tensor *t, tr_shape index)
 
 tr_status tr_copy_out(const tr_tensor *t, void *values)
 {
+    if (!tri_given(values, "copy_out: the place for the values")) return tr_status_get();
     if (tri_failed() || !tri_check_alive(t, "copy_out")) return tr_status_get();
     tr_scope        *scratch = tr_scope_push();
     const tr_tensor *c = tri_contiguous(t);
@@ -311,6 +321,8 @@ tr_status tr_fill(tr_tensor *dst, double value)
 
 tr_status tr_named_push(tr_named_list *list, const char *name, tr_tensor *t)
 {
+    if (!tri_given(list, "named_push: the list") || !tri_given(name, "named_push: the name"))
+        return tr_status_get();
     if (tri_failed()) return tr_status_get();
     if (list->count == list->capacity) {
         const int64_t capacity = list->capacity > 0 ? 2 * list->capacity : 16;
@@ -330,7 +342,7 @@ tr_status tr_named_push(tr_named_list *list, const char *name, tr_tensor *t)
 
 tr_tensor *tr_named_find(const tr_named_list *list, const char *name)
 {
-    for (int64_t i = 0; i < list->count; i++)
+    for (int64_t i = 0; list != NULL && name != NULL && i < list->count; i++)
         if (strcmp(list->items[i].name, name) == 0) return list->items[i].tensor;
     return NULL;
 }

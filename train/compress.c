@@ -31,8 +31,11 @@ static double entropy(int64_t *values, int64_t count)
 
 tr_tensor *tr_quantise(tr_tensor *codes, const double *step, double *bits)
 {
+    if (!tri_given(step, "quantise: the list of steps") ||
+        !tri_given(bits, "quantise: the place for the bits") || !tri_check_alive(codes, "quantise"))
+        return NULL;
     *bits = 0;
-    if (tri_failed() || codes == NULL) return NULL;
+    if (tri_failed()) return NULL;
     const int64_t    n = tr_dim(codes, 0), d = tr_dim(codes, 1);
     tr_tensor       *rounded = tr_empty(TR_F32, TR_SHAPE(n, d));
     tr_scope        *scope = tr_scope_push();

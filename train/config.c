@@ -189,6 +189,7 @@ static void add_count(tri_text *t, const char *option, int64_t value)
 
 char *tr_run_command(const tr_run *run)
 {
+    if (!tri_given(run, "run_command: the run")) return NULL;
     const tr_train_options *o = &run->options;
     const tr_settings      *s = run->model->settings;
     tri_text                t = { 0 };

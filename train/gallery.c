@@ -31,7 +31,8 @@ static void choose(const tr_dataset *d, int64_t count, int64_t *chosen)
 
 tr_tensor *tr_show_images(const tr_dataset *data, int64_t count)
 {
-    if (tri_failed() || data == NULL) return NULL;
+    if (!tri_given(data, "show_images: the dataset")) return NULL;
+    if (tri_failed()) return NULL;
     if (count > data->count[TR_TEST]) count = data->count[TR_TEST];
     const size_t bytes = (size_t)(data->height * data->width * data->channels) * sizeof(float);
     tr_tensor   *images =
@@ -52,6 +53,7 @@ tr_tensor *tr_show_images(const tr_dataset *data, int64_t count)
 tr_tensor *tr_encode_images(tr_model *model, const tr_dataset *data, tr_data_split split,
                             int64_t count)
 {
+    if (!tri_given(model, "encode_images: the model")) return NULL;
     enum { BATCH = 200 };
     if (tri_failed()) return NULL;
     const bool recording = tr_set_recording(false);
@@ -123,6 +125,7 @@ static tr_tensor *codes_between(const tr_tensor *a, const tr_tensor *b, int64_t 
 tr_tensor *tr_interpolate(tr_model *model, tr_tensor *a, tr_tensor *b, int64_t steps,
                           bool spherical)
 {
+    if (!tri_given(model, "interpolate: the model")) return NULL;
     if (tri_failed()) return NULL;
     if (steps < 2) {
         tr_fail(TR_ERR_VALUE, "interpolate: steps is %lld, expected 2 or more", (long long)steps);

@@ -10,8 +10,9 @@
 
 tr_shape tr_code_shape(tr_model *model)
 {
+    if (!tri_given(model, "code_shape: the model")) return TR_SCALAR;
     tr_shape shape = TR_SCALAR;
-    if (tri_failed() || model == NULL) return shape;
+    if (tri_failed()) return shape;
     const bool       recording = tr_set_recording(false);
     tr_scope        *scope = tr_scope_push();
     const int64_t   *size = model->input.dim;
@@ -25,6 +26,7 @@ tr_shape tr_code_shape(tr_model *model)
 
 tr_tensor *tr_decode_rows(tr_model *model, tr_tensor *codes)
 {
+    if (!tri_check_alive(codes, "decode_rows")) return NULL;
     enum { BATCH = 200 };
     tr_shape shape = tr_code_shape(model);
     if (shape.rank == 0 || codes == NULL) return NULL;
@@ -48,7 +50,11 @@ tr_tensor *tr_decode_rows(tr_model *model, tr_tensor *codes)
 
 tr_status tr_code_range(const tr_model *model, tr_tensor *codes, double *low, double *high)
 {
-    if (tri_failed() || codes == NULL) return tr_status_get();
+    if (!tri_given(model, "code_range: the model") ||
+        !tri_given(low, "code_range: the place for low") ||
+        !tri_given(high, "code_range: the place for high") || !tri_check_alive(codes, "code_range"))
+        return tr_status_get();
+    if (tri_failed()) return tr_status_get();
     const int64_t    n = tr_dim(codes, 0), d = tr_dim(codes, 1);
     const bool       prior = model->type->sample != NULL;
     tr_scope        *scope = tr_scope_push();
@@ -67,7 +73,11 @@ tr_status tr_code_range(const tr_model *model, tr_tensor *codes, double *low, do
 tr_tensor *tr_traverse(tr_model *model, tr_tensor *code, const int64_t *latent, int64_t count,
                        int64_t steps, const double *low, const double *high)
 {
-    if (tri_failed() || code == NULL) return NULL;
+    if (!tri_given(model, "traverse: the model") ||
+        !tri_given(latent, "traverse: the list of latents") || !tri_given(low, "traverse: low") ||
+        !tri_given(high, "traverse: high") || !tri_check_alive(code, "traverse"))
+        return NULL;
+    if (tri_failed()) return NULL;
     const int64_t d = tr_numel(code);
     if (steps < 2 || count < 1) {
         tr_fail(TR_ERR_VALUE, "traverse: %lld latents in %lld steps; at least 1 and 2 are needed",
@@ -92,6 +102,7 @@ tr_tensor *tr_traverse(tr_model *model, tr_tensor *code, const int64_t *latent, 
 
 tr_tensor *tr_manifold(tr_model *model, int64_t size, const double *low, const double *high)
 {
+    if (!tri_given(model, "manifold: the model")) return NULL;
     const tr_shape shape = tr_code_shape(model);
     if (shape.rank == 0) return NULL;
     if (tri_shape_numel(shape) != 2) {
@@ -106,6 +117,9 @@ tr_tensor *tr_manifold(tr_model *model, int64_t size, const double *low, const d
         tr_fail(TR_ERR_VALUE, "manifold: size is %lld, expected at least 2", (long long)size);
         return NULL;
     }
+    if (model->type->sample == NULL &&
+        (!tri_given(low, "manifold: low") || !tri_given(high, "manifold: high")))
+        return NULL;
     tr_tensor *z = tr_empty(TR_F32, TR_SHAPE(size * size, 2));
     for (int64_t i = 0; i < size * size && z != NULL; i++) {
         const int64_t place[2] = { i % size, size - 1 - i / size };
@@ -122,6 +136,7 @@ tr_tensor *tr_manifold(tr_model *model, int64_t size, const double *low, const d
 
 tr_tensor *tr_mean_code(tr_tensor *codes, const tr_tensor *labels, int64_t label)
 {
+    if (!tri_check_alive(codes, "mean_code") || !tri_check_alive(labels, "mean_code")) return NULL;
     if (tri_failed() || codes == NULL || labels == NULL) return NULL;
     const int64_t    n = tr_dim(codes, 0), d = tr_dim(codes, 1);
     tr_tensor       *mean = tr_empty(TR_F32, TR_SHAPE(d));
