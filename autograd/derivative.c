@@ -129,7 +129,7 @@ static tr_tensor *hvp_body(tr_function f, void *context, tr_tensor *x, tr_tensor
 
 tr_tensor *tr_hvp(tr_function f, void *context, tr_tensor *x, tr_tensor *v)
 {
-    if (!tri_given(f, "hvp: the function")) return NULL;
+    if (!tri_given(f, "hvp: the function") || !tri_check_alive(v, "hvp")) return NULL;
     return in_scope(hvp_body, f, context, x, v, "hvp");
 }
 
@@ -145,7 +145,7 @@ static tr_tensor *jvp_body(tr_function f, void *context, tr_tensor *x, tr_tensor
 
 tr_tensor *tr_jvp(tr_function f, void *context, tr_tensor *x, tr_tensor *v)
 {
-    if (!tri_given(f, "jvp: the function")) return NULL;
+    if (!tri_given(f, "jvp: the function") || !tri_check_alive(v, "jvp")) return NULL;
     return in_scope(jvp_body, f, context, x, v, "jvp");
 }
 

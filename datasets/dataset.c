@@ -216,6 +216,10 @@ static bool check_range(const char *what, const tr_dataset *d, tr_data_split spl
         tr_fail(TR_ERR_VALUE, "%s: the dataset is NULL", what);
         return false;
     }
+    if (split != TR_TRAIN && split != TR_TEST) {
+        tr_fail(TR_ERR_VALUE, "%s: there is no split %d", what, (int)split);
+        return false;
+    }
     if (begin < 0 || end < begin || end > d->count[split]) {
         tr_fail(TR_ERR_VALUE, "%s: images %lld to %lld of %s's %s split, which has %lld", what,
                 (long long)begin, (long long)end, d->name, split == TR_TEST ? "test" : "train",
@@ -271,7 +275,7 @@ tr_tensor *tr_dataset_labels(const tr_dataset *dataset, tr_data_split split, int
 int tr_dataset_factors(const tr_dataset *dataset, tr_data_split split, int64_t index,
                        double factors[8])
 {
-    if (!dataset || !dataset->source->factors || index < 0 || index >= dataset->count[split])
+    if (!dataset || (split != TR_TRAIN && split != TR_TEST) || !dataset->source->factors || index < 0 || index >= dataset->count[split])
         return 0;
     const int64_t *row = dataset->source->split[split].row;
     return dataset->source->factors(dataset->source->seed, split, row ? row[index] : index,

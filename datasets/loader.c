@@ -92,6 +92,10 @@ tr_loader *tr_loader_new(const tr_dataset *dataset, const tr_loader_options *opt
         return NULL;
     }
     tr_loader_options o = options ? *options : (tr_loader_options){ 0 };
+    if (o.split != TR_TRAIN && o.split != TR_TEST) {
+        tr_fail(TR_ERR_VALUE, "loader: there is no split %d", (int)o.split);
+        return NULL;
+    }
     if (!resolve(dataset, &o)) return NULL;
     tr_loader *loader = tr_scope_alloc(sizeof *loader);
     if (!loader) return NULL;

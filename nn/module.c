@@ -40,6 +40,11 @@ tr_module *tr_module_add(tr_module *m, const char *name, tr_module *part)
         tr_fail(TR_ERR_STATE, "module_add: \"%s\" is already a part of another module", name);
         return NULL;
     }
+    for (const tr_module *k = m; k != NULL; k = k->parent) {
+        if (k != part) continue;
+        tr_fail(TR_ERR_STATE, "module_add: \"%s\" would be a part of itself", name);
+        return NULL;
+    }
     tr_module **end = &m->first_child;
     for (; *end != NULL; end = &(*end)->next) {
         if (strcmp((*end)->name, name) != 0) continue;

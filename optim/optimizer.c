@@ -217,9 +217,19 @@ tr_status tr_optimizer_step(tr_optimizer *o)
 {
     if (tri_failed()) return tr_status_get();
     if (o == NULL) return tr_fail(TR_ERR_VALUE, "optimizer_step: the optimiser is NULL");
-    for (const group *g = o->first; g != NULL; g = g->next)
-        for (int64_t i = 0; i < g->count; i++)
+    int64_t parameters = 0, moved = 0;
+    for (const group *g = o->first; g != NULL; g = g->next) {
+        for (int64_t i = 0; i < g->count; i++) {
             if (!check_slot(o, &g->slots[i])) return tr_status_get();
+            moved += g->slots[i].w->grad != NULL;
+        }
+        parameters += g->count;
+    }
+    if (parameters > 0 && moved == 0)
+        return tr_fail(TR_ERR_STATE,
+                       "optimizer_step: none of the %lld parameters has a gradient; are they those "
+                       "of the model whose loss went through tr_backward?",
+                       (long long)parameters);
     for (const group *g = o->first; g != NULL; g = g->next)
         for (int64_t i = 0; i < g->count; i++) update_slot(o, g, &g->slots[i]);
     return TR_OK;

@@ -154,7 +154,7 @@ tr_status tr_plateau_load(tr_plateau *p, const tr_named_list *list)
     if (!tri_given(p, "plateau_load: the plateau") || !tri_given(list, "plateau_load: the list"))
         return tr_status_get();
     if (tri_failed()) return tr_status_get();
-    const tr_tensor like = { .dtype = TR_F64, .rank = 1, .shape = { 4 } };
+    const tr_tensor like = { .alive = TRI_ALIVE, .dtype = TR_F64, .rank = 1, .shape = { 4 } };
     const tr_tensor *t = tri_find_state(list, "plateau", &like, "plateau");
     double state[4];
     if (t == NULL || tr_copy_out(t, state) != TR_OK) return tr_status_get();

@@ -104,7 +104,7 @@ tr_tensor *tri_alias(const tr_tensor *t);
 /* x itself where it is contiguous, else a contiguous copy in the innermost scope. No graph. */
 const tr_tensor *tri_contiguous(const tr_tensor *x);
 
-/* Whether its scope is still open. */
+/* Whether it is there and its scope still open. */
 bool tri_alive(const tr_tensor *t);
 
 /* False and an error naming `what` where t is NULL or its scope was closed. */

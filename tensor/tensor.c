@@ -38,7 +38,7 @@ const char *tr_dtype_name(tr_dtype dtype)
  * error before it can be told as one. */
 __attribute__((no_sanitize("address"))) bool tri_alive(const tr_tensor *t)
 {
-    return t->alive == TRI_ALIVE;
+    return t != NULL && t->alive == TRI_ALIVE;
 }
 
 bool tri_check_alive(const tr_tensor *t, const char *what)
@@ -67,6 +67,10 @@ static void set_shape(tr_tensor *t, tr_shape shape)
 tr_tensor *tri_new(tr_dtype dtype, tr_shape shape)
 {
     if (tri_failed() || !tri_check_shape(shape, "new tensor")) return NULL;
+    if (tr_dtype_size(dtype) == 0) {
+        tr_fail(TR_ERR_DTYPE, "new tensor: %d is no dtype", (int)dtype);
+        return NULL;
+    }
     tr_tensor *t = tri_handle_new();
     if (t == NULL) return NULL;
     t->dtype = dtype;
@@ -187,7 +191,7 @@ tr_tensor *tr_eye(tr_dtype dtype, int64_t n)
 tr_shape tr_shape_of(const tr_tensor *t)
 {
     tr_shape shape = { 0 };
-    if (t == NULL) return shape;
+    if (!tri_alive(t)) return shape;
     shape.rank = t->rank;
     memcpy(shape.dim, t->shape, sizeof(int64_t) * (size_t)t->rank);
     return shape;
@@ -195,12 +199,12 @@ tr_shape tr_shape_of(const tr_tensor *t)
 
 int64_t tr_numel(const tr_tensor *t)
 {
-    return t == NULL ? 0 : tri_shape_numel(tr_shape_of(t));
+    return !tri_alive(t) ? 0 : tri_shape_numel(tr_shape_of(t));
 }
 
 int64_t tr_dim(const tr_tensor *t, int axis)
 {
-    if (t == NULL) return 0;
+    if (!tri_alive(t)) return 0;
     const int resolved = axis < 0 ? axis + t->rank : axis;
     return resolved >= 0 && resolved < t->rank ? t->shape[resolved] : 0;
 }
@@ -208,7 +212,7 @@ int64_t tr_dim(const tr_tensor *t, int axis)
 bool tr_is_contiguous(const tr_tensor *t)
 {
     int64_t step = 1;
-    if (t == NULL) return false;
+    if (!tri_alive(t)) return false;
     for (int i = t->rank - 1; i >= 0; i--) {
         if (t->shape[i] == 0) return true;
         if (t->shape[i] != 1 && t->stride[i] != step) return false;
@@ -219,13 +223,13 @@ bool tr_is_contiguous(const tr_tensor *t)
 
 bool tr_same_shape(const tr_tensor *a, const tr_tensor *b)
 {
-    return a != NULL && b != NULL && tri_shape_equal(tr_shape_of(a), tr_shape_of(b));
+    return tri_alive(a) && tri_alive(b) && tri_shape_equal(tr_shape_of(a), tr_shape_of(b));
 }
 
 char *tr_describe(const tr_tensor *t, char *text, size_t size)
 {
-    if (t == NULL) {
-        snprintf(text, size, "NULL");
+    if (!tri_alive(t)) {
+        snprintf(text, size, t == NULL ? "NULL" : "from a closed scope");
         return text;
     }
     char shape[200];

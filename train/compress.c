@@ -1,9 +1,8 @@
 /* compress.c: what a code costs in bits, when its numbers are rounded to steps and an ideal coder
  * that knows how often each step occurs writes them. Read next: cli/compress.c. */
-#include "train/uses.h"
+#include "train/run.h"
 
-#include "autograd/autograd.h"
-#include "tensor/core.h"
+
 
 #include <math.h>
 #include <stdlib.h>
@@ -32,7 +31,7 @@ static double entropy(int64_t *values, int64_t count)
 tr_tensor *tr_quantise(tr_tensor *codes, const double *step, double *bits)
 {
     if (!tri_given(step, "quantise: the list of steps") ||
-        !tri_given(bits, "quantise: the place for the bits") || !tri_check_alive(codes, "quantise"))
+        !tri_given(bits, "quantise: the place for the bits") || !tri_check_codes(codes, "quantise"))
         return NULL;
     *bits = 0;
     if (tri_failed()) return NULL;

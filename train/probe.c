@@ -56,6 +56,10 @@ double tr_knn_accuracy(const tr_features *train, const tr_features *test, int64_
         return (double)NAN;
     enum { BATCH = 256 };
     if (!check("knn", train) || !check("knn", test)) return (double)NAN;
+    if (k < 1) {
+        tr_fail(TR_ERR_VALUE, "knn: k is %lld, expected 1 or more", (long long)k);
+        return (double)NAN;
+    }
     const int64_t n = tr_dim(test->x, 0), m = tr_dim(train->x, 0);
     const bool    recording = tr_set_recording(false);
     int64_t       right = 0;

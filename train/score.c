@@ -93,7 +93,7 @@ static int rising(const void *a, const void *b)
 
 double tr_quantile(const double *values, int64_t count, double q)
 {
-    if (!tri_given(values, "quantile: the list of values")) return (double)NAN;
+    if (count > 0 && !tri_given(values, "quantile: the list of values")) return (double)NAN;
     double    result = (double)NAN;
     tr_scope *scope = tr_scope_push();
     double   *sorted = count > 0 ? tr_scope_alloc((size_t)count * sizeof *sorted) : NULL;
