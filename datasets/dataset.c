@@ -312,7 +312,9 @@ tr_tensor *tr_dataset_images(const tr_dataset *dataset, tr_data_split split, int
 tr_status tr_dataset_read(const tr_dataset *dataset, tr_data_split split, int64_t begin,
                           int64_t end, tr_batch *batch)
 {
-    if (!check_range("dataset_read", dataset, split, begin, end)) return tr_status_get();
+    if (!check_range("dataset_read", dataset, split, begin, end) ||
+        !tri_given(batch, "dataset_read: the batch"))
+        return tr_status_get();
     if (tri_source_prepare(dataset, split) != TR_OK) return tr_status_get();
     if (tri_batch_make(dataset, end - begin, batch) != TR_OK) return tr_status_get();
     read_job job = { dataset, split, begin, batch, NULL };
@@ -322,7 +324,8 @@ tr_status tr_dataset_read(const tr_dataset *dataset, tr_data_split split, int64_
 
 int64_t tr_dataset_row(const tr_dataset *dataset, tr_data_split split, int64_t index)
 {
-    if (!dataset || index < 0 || index >= dataset->count[split]) return index;
+    if (!dataset || (split != TR_TRAIN && split != TR_TEST)) return index;
+    if (index < 0 || index >= dataset->count[split]) return index;
     return row_of(dataset, split, index);
 }
 

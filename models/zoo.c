@@ -85,7 +85,7 @@ static bool check_pictures(const tr_model *m, const tr_tensor *x)
 
 void tr_model_set_target(tr_model *m, tr_tensor *target, tr_tensor *known)
 {
-    if (m == NULL) return;
+    if (!tri_given(m, "model_set_target: the model")) return;
     m->target = target;
     m->known = known;
 }

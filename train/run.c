@@ -300,6 +300,7 @@ tr_status tr_run_use_data(tr_run *run, const char *spec)
 
 tr_status tr_run_use_rows(tr_run *run, const char *spec)
 {
+    if (!tri_given(run, "run_use_rows: the run")) return tr_status_get();
     return use(run, spec, true);
 }
 
