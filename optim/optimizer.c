@@ -8,6 +8,7 @@
 
 #include "autograd/autograd.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -310,9 +311,15 @@ static bool push_state(const tr_optimizer *o, const char *name, tr_tensor *t, vo
     return tr_named_push(list, name, t) == TR_OK;
 }
 
+/* The learning rate and the numbers of steps are read by arithmetic that takes them on trust. */
 static bool check_state(const tr_optimizer *o, const char *name, tr_tensor *t, void *list)
 {
-    return tri_find_state(list, name, t, o->rule.name) != NULL;
+    const tr_tensor *found = tri_find_state(list, name, t, o->rule.name);
+    if (found == NULL || (t != o->lr && t->dtype != TR_I64)) return found != NULL;
+    const double value = tr_item(found);
+    if (value >= 0 && value <= DBL_MAX) return true;
+    tr_fail(TR_ERR_VALUE, "%s: the saved %s is %g", o->rule.name, name, value);
+    return false;
 }
 
 static bool load_state(const tr_optimizer *o, const char *name, tr_tensor *t, void *list)

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LENGTH_BYTES = 8, MAX_HEADER = 16 << 20, MAX_TENSORS = 65536, ALIGN = 8 };
+enum { LENGTH_BYTES = 8, MAX_HEADER = 16 << 20, MAX_TENSORS = 8192, ALIGN = 8 };
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "tensor files are little-endian: add byte swapping for this machine"
