@@ -291,6 +291,10 @@ static bool check_range(const char *what, const tr_dataset *d, tr_data_split spl
         tr_fail(TR_ERR_VALUE, "%s: the dataset is NULL", what);
         return false;
     }
+    if (split != TR_TRAIN && split != TR_TEST) {
+        tr_fail(TR_ERR_VALUE, "%s: there is no split %d", what, (int)split);
+        return false;
+    }
     if (begin < 0 || end < begin || end > d->count[split]) {
         tr_fail(TR_ERR_VALUE, "%s: images %lld to %lld of %s's %s split, which has %lld", what,
                 (long long)begin, (long long)end, d->name, split == TR_TEST ? "test" : "train",
@@ -336,7 +340,9 @@ tr_tensor *tr_dataset_images(const tr_dataset *dataset, tr_data_split split, int
 tr_status tr_dataset_read(const tr_dataset *dataset, tr_data_split split, int64_t begin,
                           int64_t end, tr_batch *batch)
 {
-    if (!check_range("dataset_read", dataset, split, begin, end)) return tr_status_get();
+    if (!check_range("dataset_read", dataset, split, begin, end) ||
+        !tri_given(batch, "dataset_read: the batch"))
+        return tr_status_get();
     if (tri_source_prepare(dataset, split) != TR_OK) return tr_status_get();
     if (tri_batch_make(dataset, split, end - begin, batch) != TR_OK) return tr_status_get();
     read_job job = { dataset, split, begin, batch, NULL };
@@ -346,7 +352,8 @@ tr_status tr_dataset_read(const tr_dataset *dataset, tr_data_split split, int64_
 
 int64_t tr_dataset_row(const tr_dataset *dataset, tr_data_split split, int64_t index)
 {
-    if (!dataset || index < 0 || index >= dataset->count[split]) return index;
+    if (!dataset || (split != TR_TRAIN && split != TR_TEST)) return index;
+    if (index < 0 || index >= dataset->count[split]) return index;
     return row_of(dataset, split, index);
 }
 
@@ -368,7 +375,7 @@ tr_tensor *tr_dataset_labels(const tr_dataset *dataset, tr_data_split split, int
 int tr_dataset_factors(const tr_dataset *dataset, tr_data_split split, int64_t index,
                        double factors[8])
 {
-    if (!dataset || !dataset->source->factors || index < 0 || index >= dataset->count[split])
+    if (!dataset || (split != TR_TRAIN && split != TR_TEST) || !dataset->source->factors || index < 0 || index >= dataset->count[split])
         return 0;
     return dataset->source->factors(dataset->source->seed, split, row_of(dataset, split, index),
                                     factors);

@@ -92,6 +92,10 @@ tr_loader *tr_loader_new(const tr_dataset *dataset, const tr_loader_options *opt
         return NULL;
     }
     tr_loader_options o = options ? *options : (tr_loader_options){ 0 };
+    if (o.split != TR_TRAIN && o.split != TR_TEST) {
+        tr_fail(TR_ERR_VALUE, "loader: there is no split %d", (int)o.split);
+        return NULL;
+    }
     if (!resolve(dataset, &o)) return NULL;
     tr_loader *loader = tr_scope_alloc(sizeof *loader);
     if (!loader) return NULL;
@@ -150,7 +154,10 @@ static void mark_changed(const tr_batch *batch)
 
 bool tr_loader_next(tr_loader *loader, tr_batch *batch)
 {
-    if (tri_failed() || !loader || !batch) return false;
+    if (!tri_given(loader, "loader_next: the loader") ||
+        !tri_given(batch, "loader_next: the batch"))
+        return false;
+    if (tri_failed()) return false;
     if (loader->position == loader->batches) {
         loader->epoch++;
         loader->position = 0;
@@ -168,24 +175,27 @@ bool tr_loader_next(tr_loader *loader, tr_batch *batch)
 
 int64_t tr_loader_images(const tr_loader *loader)
 {
-    if (!loader) return 0;
+    if (!tri_given(loader, "loader_images: the loader")) return 0;
     const tr_loader_options *o = &loader->options;
     return o->drop_last ? loader->batches * o->batch : o->end - o->begin;
 }
 
 int64_t tr_loader_batches(const tr_loader *loader)
 {
-    return loader ? loader->batches : 0;
+    if (!tri_given(loader, "loader_batches: the loader")) return 0;
+    return loader->batches;
 }
 
 int64_t tr_loader_epoch(const tr_loader *loader)
 {
-    return loader ? loader->epoch : 0;
+    if (!tri_given(loader, "loader_epoch: the loader")) return 0;
+    return loader->epoch;
 }
 
 int64_t tr_loader_position(const tr_loader *loader)
 {
-    return loader ? loader->position : 0;
+    if (!tri_given(loader, "loader_position: the loader")) return 0;
+    return loader->position;
 }
 
 tr_status tr_loader_seek(tr_loader *loader, int64_t epoch, int64_t position)

@@ -158,7 +158,7 @@ static void write_json(tri_text *t, const tri_json *v)
     case TRI_JSON_BOOL: tri_text_add(t, v->boolean ? "true" : "false"); return;
     case TRI_JSON_STRING: tri_text_string(t, v->string); return;
     case TRI_JSON_NUMBER:
-        if (v->is_integer)
+        if (v->is_integer && v->integer != 0) /* -0 is one, and keeps its sign as a number */
             tri_text_add(t, "%lld", (long long)v->integer);
         else
             tri_text_number(t, v->number);

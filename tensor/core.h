@@ -31,6 +31,9 @@ tri_thread *tri_this_thread(void);
 /* True after an error: callers return NULL or the status at once. */
 bool tri_failed(void);
 
+/* False and an error, "WHAT is NULL", where it is: "module_save: the module". */
+bool tri_given(const void *pointer, const char *what);
+
 /* After reading a file: what was refused for its contents' sake is said of the file. A message that
  * does not begin with its name gets it. */
 void tri_error_in(const char *file);
@@ -100,6 +103,9 @@ tr_tensor *tri_alias(const tr_tensor *t);
 
 /* x itself where it is contiguous, else a contiguous copy in the innermost scope. No graph. */
 const tr_tensor *tri_contiguous(const tr_tensor *x);
+
+/* Whether it is there and its scope still open. */
+bool tri_alive(const tr_tensor *t);
 
 /* False and an error naming `what` where t is NULL or its scope was closed. */
 bool tri_check_alive(const tr_tensor *t, const char *what);

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_DEPTH = 64, MAX_VALUES = 1 << 21, NODES_PER_BLOCK = 64, MAX_NUMBER = 64 };
+enum { MAX_DEPTH = 64, MAX_VALUES = 1 << 17, NODES_PER_BLOCK = 64, MAX_NUMBER = 64 };
 
 typedef struct reader {
     const char *name;
@@ -231,7 +231,7 @@ static bool read_number(reader *r, tri_json *node)
 static tri_json *new_node(reader *r)
 {
     if (r->values++ == MAX_VALUES) {
-        fail_here(r, "more than 2097152 values");
+        fail_here(r, "more than 131072 values");
         return NULL;
     }
     if (r->nodes_left == 0) {

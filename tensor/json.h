@@ -2,7 +2,7 @@
  * installed.
  *
  * A text is parsed into a tree in the innermost scope; tr_scope_pop frees it. Refused, beside what
- * the standard refuses: values nested more than 64 deep, more than 2^21 values, an object that
+ * the standard refuses: values nested more than 64 deep, more than 2^17 values, an object that
  * names a key twice, strings that hold a zero byte or text that is not UTF-8. Messages begin with
  * the name of the file and the offset of the byte at fault. Read next: safetensors.c, whose header
  * is JSON.                                                   */

@@ -29,8 +29,12 @@ tr_status tr_anomaly_scores(tr_model *model, const tr_dataset *data, tr_data_spl
                             int64_t begin, int64_t end, const tr_anomaly_options *options,
                             double *score)
 {
+    if (!tri_given(model, "anomaly_scores: the model") ||
+        !tri_given(data, "anomaly_scores: the dataset") ||
+        !tri_given(score, "anomaly_scores: the place for scores"))
+        return tr_status_get();
     enum { BATCH = 200, SAMPLES = 8 };
-    if (tri_failed() || model == NULL) return tr_status_get();
+    if (tri_failed()) return tr_status_get();
     tr_anomaly_options o = options != NULL ? *options : (tr_anomaly_options){ 0 };
     const bool         likelihood = model->type->log_weights != NULL;
     if (o.samples == 0) o.samples = SAMPLES;
