@@ -25,11 +25,6 @@ char *tri_run_text(const char *text)
     return copy != NULL ? strcpy(copy, text) : NULL;
 }
 
-static bool exists(const char *path)
-{
-    return access(path, F_OK) == 0;
-}
-
 /* --- Options ------------------------------------------------------------------------------ */
 
 static tr_status check_range(const char *name, double value, double least, double most)
@@ -77,31 +72,65 @@ static tr_status make_folders(const char *path)
     return tr_status_get();
 }
 
-static tr_status check_empty(const char *path)
+static DIR *open_folder(const char *path)
 {
     DIR *folder = opendir(path);
     if (folder == NULL)
-        return tr_fail(TR_ERR_FILE, "%s: cannot open the folder: %s", path, strerror(errno));
-    for (const struct dirent *e; !tri_failed() && (e = readdir(folder)) != NULL;)
+        tr_fail(TR_ERR_FILE, "%s: cannot open the folder: %s", path, strerror(errno));
+    return folder;
+}
+
+/* The next name but ".", ".." and ".lock"; NULL after the last one, and on error. */
+static const char *next_name(DIR *folder, const char *path)
+{
+    for (;;) {
+        errno = 0;
+        const struct dirent *e = readdir(folder);
+        if (e == NULL && errno != 0)
+            tr_fail(TR_ERR_FILE, "%s: cannot read the folder: %s", path, strerror(errno));
+        if (e == NULL) return NULL;
         if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 &&
             strcmp(e->d_name, ".lock") != 0)
-            tr_fail(TR_ERR_FILE, "%s: is not empty; resume that run, or choose another folder",
-                    path);
+            return e->d_name;
+    }
+}
+
+static tr_status check_empty(const char *path)
+{
+    DIR *folder = open_folder(path);
+    if (folder == NULL) return tr_status_get();
+    if (next_name(folder, path) != NULL)
+        tr_fail(TR_ERR_FILE, "%s: is not empty; resume that run, or choose another folder", path);
     closedir(folder);
     return tr_status_get();
 }
 
-/* Files of runs only, so a wrong path costs nothing else; config.json last. */
+/* What a process that was killed while it wrote has left. Only who holds the lock writes these. */
+static void remove_temporary(const char *path)
+{
+    static const char *const written[] = { "config.json.tmp-", "log.csv.tmp-",
+                                           "model.safetensors.tmp-", "checkpoint.safetensors.tmp-",
+                                           NULL };
+    if (path == NULL || tri_file_missing(path)) return;
+    DIR *folder = open_folder(path);
+    for (const char *name; folder != NULL && (name = next_name(folder, path)) != NULL;)
+        for (int i = 0; written[i] != NULL; i++)
+            if (strncmp(name, written[i], strlen(written[i])) == 0)
+                (void)unlinkat(dirfd(folder), name, 0);
+    if (folder != NULL) closedir(folder);
+}
+
+/* Files of runs only, so a wrong path costs nothing else. The checkpoint goes first: a process that
+ * dies on the way leaves a run at its beginning, not a mixture. config.json is written over. */
 static void remove_run(const tr_run *run)
 {
-    static const char *const files[] = {
-        TRI_CHECKPOINT, "checkpoint", "model.safetensors", "log.csv", "report.html",
-        "config.json",  NULL
-    };
-    tr_scope *scope = tr_scope_push();
+    static const char *const files[] = { TRI_CHECKPOINT, "model.safetensors", "log.csv",
+                                         "report.html", NULL };
+    tr_scope                *scope = tr_scope_push();
     for (int i = 0; files[i] != NULL; i++) {
         const char *path = tri_run_path(run, files[i]);
-        if (path != NULL) remove(path);
+        if (path != NULL && remove(path) != 0 && errno != ENOENT && errno != ENOTDIR)
+            tr_fail(TR_ERR_FILE, "%s: cannot remove the file: %s", path, strerror(errno));
     }
     tr_scope_pop(scope);
 }
@@ -110,16 +139,24 @@ static tr_status lock(tr_run *run)
 {
     tr_scope   *scope = tr_scope_push();
     const char *path = tri_run_path(run, ".lock");
+    int         file = -1;
     if (path != NULL) {
-        const int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-        if (file < 0)
-            tr_fail(TR_ERR_FILE, "%s: cannot create the file: %s", path, strerror(errno));
-        else if (flock(file, LOCK_EX | LOCK_NB) != 0) {
+        do file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+        while (file < 0 && errno == EINTR);
+        if (file < 0) tr_fail(TR_ERR_FILE, "%s: cannot create the file: %s", path, strerror(errno));
+    }
+    if (file >= 0 && flock(file, LOCK_EX | LOCK_NB) != 0) {
+        if (errno == EWOULDBLOCK)
             tr_fail(TR_ERR_STATE, "%s: another process is training in this folder", run->dir);
-            close(file);
-        } else {
-            run->training->lock = file;
-        }
+        else
+            tr_fail(TR_ERR_FILE, "%s: cannot lock the file: %s", path, strerror(errno));
+        close(file);
+    } else {
+        run->training->lock = file;
+    }
+    if (!tri_failed()) {
+        remove_temporary(run->dir);
+        remove_temporary(tri_run_path(run, "checkpoint"));
     }
     tr_scope_pop(scope);
     return tr_status_get();
@@ -137,7 +174,7 @@ static bool has_config(const tr_run *run)
 {
     tr_scope   *scope = tr_scope_push();
     const char *path = tri_run_path(run, "config.json");
-    const bool  there = path != NULL && exists(path);
+    const bool  there = path != NULL && !tri_file_missing(path);
     tr_scope_pop(scope);
     return there;
 }
@@ -203,10 +240,7 @@ tr_run *tr_run_new(const char *dir, tr_model *model, const tr_dataset *data,
         remove_run(run);
     else
         check_empty(dir);
-    if (!tri_failed()) {
-        make_checkpoint_folder(run);
-        tri_config_write(run);
-    }
+    if (tri_config_write(run) == TR_OK) make_checkpoint_folder(run);
     return made(run);
 }
 
@@ -226,7 +260,7 @@ static void read_weights(tr_run *run)
 {
     tr_scope   *scope = tr_scope_push();
     const char *path = tri_run_path(run, "model.safetensors");
-    if (path != NULL && !exists(path))
+    if (path != NULL && tri_file_missing(path))
         tr_fail(TR_ERR_FILE, "%s: there are no weights yet: no epoch was completed", path);
     else
         tr_module_load(run->model->net, path);
@@ -238,7 +272,7 @@ static void read_checkpoint(tr_run *run)
 {
     tr_scope   *scope = tr_scope_push();
     const char *path = tri_run_path(run, TRI_CHECKPOINT);
-    if (!tri_failed() && exists(path)) tri_checkpoint_read(run, path);
+    if (!tri_failed() && !tri_file_missing(path)) tri_checkpoint_read(run, path);
     tr_scope_pop(scope);
 }
 
@@ -261,10 +295,9 @@ tr_run *tr_run_open(const char *dir, const tr_model_type *type, tr_open_mode mod
 tr_status tr_run_use_data(tr_run *run, const char *spec)
 {
     if (tri_failed()) return tr_status_get();
-    const tr_dataset *d = spec != NULL
-                              ? tr_dataset_open(spec, NULL)
-                              : tr_dataset_open(run->data, &(tr_dataset_options){
-                                                               .classes = run->classes });
+    const tr_dataset *d =
+        spec != NULL ? tr_dataset_open(spec, NULL)
+                     : tr_dataset_open(run->data, &(tr_dataset_options){ .classes = run->classes });
     if (d == NULL) return tr_status_get();
     const int64_t *size = run->model->input.dim;
     if (d->height != size[0] || d->width != size[1] || d->channels != size[2])
