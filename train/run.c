@@ -135,29 +135,34 @@ static void remove_run(const tr_run *run)
     tr_scope_pop(scope);
 }
 
+/* A descriptor that holds the lock, or an error and -1. */
+static int take_lock(const char *dir, const char *path)
+{
+    int file, result;
+    do file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    while (file < 0 && errno == EINTR);
+    if (file < 0) {
+        tr_fail(TR_ERR_FILE, "%s: cannot create the file: %s", path, strerror(errno));
+        return -1;
+    }
+    do result = flock(file, LOCK_EX | LOCK_NB);
+    while (result != 0 && errno == EINTR);
+    if (result == 0) return file;
+    if (errno == EWOULDBLOCK)
+        tr_fail(TR_ERR_STATE, "%s: another process is training in this folder", dir);
+    else
+        tr_fail(TR_ERR_FILE, "%s: cannot lock the file: %s", path, strerror(errno));
+    close(file);
+    return -1;
+}
+
 static tr_status lock(tr_run *run)
 {
     tr_scope   *scope = tr_scope_push();
     const char *path = tri_run_path(run, ".lock");
-    int         file = -1;
-    if (path != NULL) {
-        do file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-        while (file < 0 && errno == EINTR);
-        if (file < 0) tr_fail(TR_ERR_FILE, "%s: cannot create the file: %s", path, strerror(errno));
-    }
-    if (file >= 0 && flock(file, LOCK_EX | LOCK_NB) != 0) {
-        if (errno == EWOULDBLOCK)
-            tr_fail(TR_ERR_STATE, "%s: another process is training in this folder", run->dir);
-        else
-            tr_fail(TR_ERR_FILE, "%s: cannot lock the file: %s", path, strerror(errno));
-        close(file);
-    } else {
-        run->training->lock = file;
-    }
-    if (!tri_failed()) {
-        remove_temporary(run->dir);
-        remove_temporary(tri_run_path(run, "checkpoint"));
-    }
+    if (path != NULL) run->training->lock = take_lock(run->dir, path);
+    if (!tri_failed()) remove_temporary(run->dir);
+    if (!tri_failed()) remove_temporary(tri_run_path(run, "checkpoint"));
     tr_scope_pop(scope);
     return tr_status_get();
 }
