@@ -120,29 +120,6 @@ tr_status tri_check_halving(const tr_model *m, int times)
                    m->type->name, (long long)h, (long long)w, times, (long long)factor);
 }
 
-/* --- Noise --------------------------------------------------------------------------------------
- */
-
-tr_tensor *tri_corrupt(tr_model *m, tr_tensor *x, tr_rng *rng)
-{
-    const double level = tr_settings_float(m->settings, "level");
-    if (tr_settings_is(m->settings, "noise", "gaussian"))
-        return tr_clamp(tr_add(x, tr_scale(tr_normal_like(x, rng), level)), 0, 1);
-    tr_tensor *hit = tr_less(tr_uniform_like(x, rng), tr_scalar(x->dtype, level));
-    tr_tensor *noise = tr_scalar(x->dtype, 0);
-    if (tr_settings_is(m->settings, "noise", "salt-pepper"))
-        noise = tr_cast(tr_less(tr_uniform_like(x, rng), tr_scalar(x->dtype, 0.5)), x->dtype);
-    return tr_where(hit, noise, x);
-}
-
-tr_status tri_check_noise(const tr_model *m)
-{
-    const double level = tr_settings_float(m->settings, "level");
-    if (level <= 1 || tr_settings_is(m->settings, "noise", "gaussian")) return tr_status_get();
-    return tr_fail(TR_ERR_VALUE, "option level: %g is no probability; noise=%s needs 0 .. 1", level,
-                   tr_settings_text(m->settings, "noise"));
-}
-
 /* --- Options and terms
  * ---------------------------------------------------------------------------- */
 

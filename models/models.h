@@ -147,6 +147,17 @@ TR_API tr_tensor *tr_model_corrupt(tr_model *m, tr_tensor *x, tr_rng *rng);
 TR_API tr_tensor *tr_model_sample(tr_model *m, int64_t count, tr_rng *rng);
 TR_API tr_status  tr_model_fit(tr_model *m, tr_next_batch next, void *context);
 
+/* Noise on pictures in [0, 1]; level is the standard deviation of gaussian noise, the probability
+ * of the others. */
+typedef enum tr_noise {
+    TR_NOISE_GAUSSIAN,    /* clip(x + level N(0, 1), 0, 1) */
+    TR_NOISE_MASK,        /* 0 with probability level, else x */
+    TR_NOISE_SALT_PEPPER, /* 0 or 1, equally often, with probability level, else x */
+    TR_NOISES
+} tr_noise;
+TR_API tr_tensor  *tr_add_noise(tr_tensor *x, tr_noise kind, double level, tr_rng *rng);
+TR_API const char *tr_noise_name(tr_noise kind); /* "gaussian", "mask", "salt-pepper" */
+
 /* ln p(x) of each image, [N] in nats, estimated from below by importance sampling with `samples`
  * codes: ln of the mean of p(x, z) / q(z|x), z from q(z|x) (Burda et al. 2016, eq. 8). More samples
  * come nearer: 5,000 are usual for figures. For models that know a likelihood; others are an error.

@@ -51,10 +51,7 @@ tr_module *tri_conv_up(const tr_model *m, const int64_t *channels, int count);
 /* An error where the pictures' sides cannot be halved so many times. */
 tr_status tri_check_halving(const tr_model *m, int times);
 
-/* x as the options "noise" and "level" spoil it; and their check:
- *   gaussian     clip(x + level N(0, 1), 0, 1)
- *   mask         0 with probability level, else x
- *   salt-pepper  0 or 1 with probability level, else x */
+/* x as the options "noise" and "level" spoil it (noise.c); and their check. */
 tr_tensor *tri_corrupt(tr_model *m, tr_tensor *x, tr_rng *rng);
 tr_status  tri_check_noise(const tr_model *m);
 
@@ -89,9 +86,10 @@ tr_terms   tri_pictures_loss(tr_model *m, tr_tensor *x, tr_tensor *labels, tr_rn
 tr_tensor *tri_pictures_decode(tr_model *m, tr_tensor *z);
 
 /* Options that several models have, to be written into their lists. */
+#define TRI_NOISES "gaussian|mask|salt-pepper"
 #define TRI_OPTION_NOISE(standard_value, help)                                                     \
     {                                                                                              \
-        "noise", TR_OPTION_CHOICE, standard_value, 0, 0, "gaussian|mask|salt-pepper", help         \
+        "noise", TR_OPTION_CHOICE, standard_value, 0, 0, TRI_NOISES, help                          \
     }
 #define TRI_OPTION_LEVEL(standard_value)                                                           \
     {                                                                                              \

@@ -113,8 +113,16 @@ shows '"classifier":"code linear","labels_100":0\.[0-9]+,"labels_300":0\.'
 # --- Noise ---------------------------------------------------------------------------------------------
 # shellcheck disable=SC2086
 expect 0 train denoising $small --set hidden=16 --out clean
-expect 0 denoise clean --levels 0.1,1 --limit 50 -n 3 --out d.ppm --json; picture d.ppm
-shows '"psnr_noisy":[0-9.]+,"psnr":[0-9.]+,"levels":\[(\{"level":"[0-9.]+","psnr_noisy":[0-9.]+,"psnr":[0-9.]+\},?){3}\]'
+expect 0 denoise clean --levels 0.1,1.5 --limit 50 -n 3 --out d.ppm --curve e.ppm --json
+picture d.ppm; picture e.ppm
+row='\{"noise":"[a-z-]+","level":[0-9.]+,"psnr_noisy":([0-9.]+|null),"psnr":([0-9.]+|null)\},?'
+shows '"level":0.5,"psnr_noisy":[0-9.]+,"psnr":[0-9.]+,"levels":\[('"$row"'){9}\]'
+grep -o '"noise":"[a-z]*","level":1.5,"psnr_noisy":null' out | grep -q mask || complain "a probability of 1.5"
+expect 0 denoise plain --noise salt-pepper --level 0.2 --limit 50 --out d.ppm; shows '^level +0.2'
+expect 2 denoise plain --noise mask --level 2
+says 'denoise: --level is 2; of mask noise it must be a probability, at most 1'
+expect 2 denoise plain --noise rain
+says 'denoise: --noise is rain; it must be gaussian, mask or salt-pepper'
 expect 2 denoise clean --levels 0.1,much; grep -q -- '--levels is 0.1,much' err || complain levels
 
 # --- Likelihood ----------------------------------------------------------------------------------------
