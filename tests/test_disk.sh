@@ -56,6 +56,7 @@ check_message() { # check_message WHAT KIND
         1) [[ $text =~ ^"error: "[^\ ]+": cannot "[a-z\ ]+": $reason"$ ]] || complain "$1: the message" ;;
         *) complain "$1: exit $status" ;;
     esac
+    [ $status != 0 ] || ! grep -Eq '^hit [0-9]+ (write|fsync|rename)' log || complain "$1: success"
 }
 
 # --- Pictures to train on: 100 of 8 x 8 pixels in two classes ---------------------------------------------
@@ -78,6 +79,10 @@ train=(train undercomplete --data "$data" --limit 32 --batch 16 --epochs 2 --che
     --set hidden=8 --set latent=2 --no-report --quiet --out run)
 count_calls "${train[@]}"
 training_calls=$calls
+# A file is on the disk before it takes its name, and the name is before the next file is begun.
+awk '$2 == "write" { dirty = 1 } $2 == "fsync" { dirty = renamed = 0 }
+    $2 == "rename" { bad += dirty; renamed = 1 } $2 == "open" && /tmp-/ { bad += renamed }
+    END { exit bad > 0 }' log || complain "a file is renamed before it is on the disk, or its folder is not"
 mv run whole
 cut -d, -f1-6 whole/log.csv >whole.log
 
