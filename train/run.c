@@ -95,12 +95,15 @@ static const char *next_name(DIR *folder, const char *path)
     }
 }
 
+/* A table.json alone is no run: a process that was killed before it wrote config.json left it. */
 static tr_status check_empty(const char *path)
 {
     DIR *folder = open_folder(path);
     if (folder == NULL) return tr_status_get();
-    if (next_name(folder, path) != NULL)
-        tr_fail(TR_ERR_FILE, "%s: is not empty; resume that run, or choose another folder", path);
+    for (const char *name; !tri_failed() && (name = next_name(folder, path)) != NULL;)
+        if (strcmp(name, "table.json") != 0)
+            tr_fail(TR_ERR_FILE, "%s: is not empty; resume that run, or choose another folder",
+                    path);
     closedir(folder);
     return tr_status_get();
 }
@@ -108,9 +111,9 @@ static tr_status check_empty(const char *path)
 /* What a process that was killed while it wrote has left. Only who holds the lock writes these. */
 static void remove_temporary(const char *path)
 {
-    static const char *const written[] = { "config.json.tmp-", "log.csv.tmp-",
+    static const char *const written[] = { "config.json.tmp-",       "log.csv.tmp-",
                                            "model.safetensors.tmp-", "checkpoint.safetensors.tmp-",
-                                           NULL };
+                                           "table.json.tmp-",        NULL };
     if (path == NULL || tri_file_missing(path)) return;
     DIR *folder = open_folder(path);
     for (const char *name; folder != NULL && (name = next_name(folder, path)) != NULL;)
@@ -125,7 +128,7 @@ static void remove_temporary(const char *path)
 static void remove_run(const tr_run *run)
 {
     static const char *const files[] = { TRI_CHECKPOINT, "model.safetensors", "log.csv",
-                                         "report.html", NULL };
+                                         "report.html",  "table.json",        NULL };
     tr_scope                *scope = tr_scope_push();
     for (int i = 0; files[i] != NULL; i++) {
         const char *path = tri_run_path(run, files[i]);
@@ -237,6 +240,7 @@ tr_run *tr_run_new(const char *dir, tr_model *model, const tr_dataset *data,
     run->dataset = data;
     run->data = tri_run_text(data->spec);
     run->classes = tri_run_text(data->classes_kept);
+    run->table = data->table;
     tri_options_resolve(&run->options, model->type);
     make_training(run);
     if (tri_failed()) return NULL;
@@ -245,6 +249,8 @@ tr_run *tr_run_new(const char *dir, tr_model *model, const tr_dataset *data,
         remove_run(run);
     else
         check_empty(dir);
+    if (!tri_failed() && run->table != NULL)
+        tr_table_save(run->table, tri_run_path(run, "table.json"));
     if (tri_config_write(run) == TR_OK) make_checkpoint_folder(run);
     return made(run);
 }
@@ -281,10 +287,17 @@ static void read_checkpoint(tr_run *run)
     tr_scope_pop(scope);
 }
 
+static void read_table(tr_run *run)
+{
+    const char *path = tri_run_path(run, "table.json");
+    if (path != NULL && exists(path)) run->table = tr_table_load(path);
+}
+
 tr_run *tr_run_open(const char *dir, const tr_model_type *type, tr_open_mode mode)
 {
     tr_run *run = tri_failed() ? NULL : new_run(dir);
     if (run == NULL || tri_config_read(run, type) != TR_OK) return NULL;
+    read_table(run);
     if (mode == TR_OPEN_RESUME) {
         if (lock(run) != TR_OK) return NULL;
         make_checkpoint_folder(run);
@@ -297,12 +310,15 @@ tr_run *tr_run_open(const char *dir, const tr_model_type *type, tr_open_mode mod
     return made(run);
 }
 
-tr_status tr_run_use_data(tr_run *run, const char *spec)
+static tr_status use(tr_run *run, const char *spec, bool whole_table)
 {
     if (tri_failed()) return tr_status_get();
+    const bool        whole = whole_table && run->table != NULL && spec != NULL;
     const tr_dataset *d =
-        spec != NULL ? tr_dataset_open(spec, NULL)
-                     : tr_dataset_open(run->data, &(tr_dataset_options){ .classes = run->classes });
+        tr_dataset_open(spec != NULL ? spec : run->data,
+                        &(tr_dataset_options){ .classes = spec != NULL ? NULL : run->classes,
+                                               .table = run->table,
+                                               .test_fraction = whole ? 1 : 0 });
     if (d == NULL) return tr_status_get();
     const int64_t *size = run->model->input.dim;
     if (d->height != size[0] || d->width != size[1] || d->channels != size[2])
@@ -314,6 +330,16 @@ tr_status tr_run_use_data(tr_run *run, const char *spec)
             (long long)size[2]);
     run->dataset = d;
     return TR_OK;
+}
+
+tr_status tr_run_use_data(tr_run *run, const char *spec)
+{
+    return use(run, spec, false);
+}
+
+tr_status tr_run_use_rows(tr_run *run, const char *spec)
+{
+    return use(run, spec, true);
 }
 
 tr_status tr_run_set_epochs(tr_run *run, int64_t epochs)
