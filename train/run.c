@@ -290,7 +290,7 @@ static void read_checkpoint(tr_run *run)
 static void read_table(tr_run *run)
 {
     const char *path = tri_run_path(run, "table.json");
-    if (path != NULL && exists(path)) run->table = tr_table_load(path);
+    if (path != NULL && !tri_file_missing(path)) run->table = tr_table_load(path);
 }
 
 tr_run *tr_run_open(const char *dir, const tr_model_type *type, tr_open_mode mode)
