@@ -63,7 +63,7 @@ static double find_threshold(const args *a, const tr_run *run, const char *norma
     const double  share = run->options.val_split > 0 ? run->options.val_split : 0.1;
     const int64_t n = d->count[TR_TRAIN], wanted = (int64_t)(share * (double)n) + 1;
     const int64_t count = at_most(at_most(n, wanted), MOST);
-    double       *score = tr_scope_alloc((size_t)count * sizeof *score);
+    double       *score = tr_scope_alloc((uint64_t)count * sizeof *score);
     if (score == NULL) return (double)NAN;
     tr_anomaly_scores(run->model, d, TR_TRAIN, n - count, n, o, score);
     return tr_quantile(score, count, number_of(a, "quantile", 0.95));
@@ -75,10 +75,10 @@ static tr_status find(const args *a, const tr_run *run, const tr_anomaly_options
     const tr_dataset *d = run->dataset, *known = d;
     if (normal == NULL) normal = run->classes;
     f->count = at_most(d->count[TR_TEST], int_of(a, "limit", 0));
-    f->score = tr_scope_alloc((size_t)f->count * sizeof *f->score);
+    f->score = tr_scope_alloc((uint64_t)f->count * sizeof *f->score);
     f->labels = d->classes > 0 ? tr_dataset_labels(d, TR_TEST, 0, f->count) : NULL;
     if (normal != NULL && f->labels != NULL) {
-        f->anomalous = tr_scope_alloc((size_t)f->count * sizeof *f->anomalous);
+        f->anomalous = tr_scope_alloc((uint64_t)f->count * sizeof *f->anomalous);
         known = tr_dataset_open(d->spec, &(tr_dataset_options){ .classes = normal });
     }
     f->threshold = find_threshold(a, run, normal, o);

@@ -12,7 +12,7 @@
 
 typedef struct csv_text {
     const char *path, *at;
-    int64_t line;
+    int64_t     line;
 } csv_text;
 
 static void skip_blanks(const char **at)
@@ -31,7 +31,7 @@ static const char *digits(const char *at, double *value, int *places)
 static const char *decimal(const char *at, double *value)
 {
     double sign = *at == '-' ? -1 : 1, mantissa = 0, power = 0;
-    int before = 0, after = 0, count = 0;
+    int    before = 0, after = 0, count = 0;
     if (*at == '-' || *at == '+') at++;
     at = digits(at, &mantissa, &before);
     if (*at == '.') at = digits(at + 1, &mantissa, &after);
@@ -71,8 +71,8 @@ static int64_t count_lines(const char *text)
 /* Numbers in the line at t; 0 where a field is no number: a header. */
 static int64_t count_fields(csv_text t)
 {
-    double value;
-    bool last = false;
+    double  value;
+    bool    last = false;
     int64_t n = 0;
     for (; !last; n++)
         if (!field(&t, &value, &last)) return 0;
@@ -81,7 +81,7 @@ static int64_t count_fields(csv_text t)
 
 static tr_status read_line(csv_text *t, float *row, int64_t columns)
 {
-    bool last = false;
+    bool   last = false;
     double value;
     for (int64_t c = 0; c < columns; c++) {
         if (last)
@@ -152,7 +152,7 @@ tr_status tri_open_csv(tr_dataset *d, const char *argument, const tr_dataset_opt
         return tr_fail(TR_ERR_FILE,
                        "%s: its lines have fewer columns than the first, which has %lld", argument,
                        (long long)columns);
-    float *values = tri_scratch((size_t)(lines * columns) * sizeof(float));
+    float *values = tri_scratch((uint64_t)(lines * columns) * sizeof(float));
     for (int64_t i = 0; i < lines; i++)
         if (!values || read_line(&t, values + i * columns, columns) != TR_OK)
             return tr_status_get();

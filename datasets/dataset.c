@@ -55,7 +55,7 @@ static const tri_kind *find_kind(const char *spec, const char **argument)
 {
     const char *colon = strchr(spec, ':');
     size_t length = colon ? (size_t)(colon - spec) : strlen(spec);
-    char known[256];
+    char        known[256];
     size_t used = 0;
     for (int i = 0; i < KINDS; i++) {
         const char *name = kinds[i].face.name;
@@ -105,7 +105,7 @@ tr_dataset *tr_dataset_open(const char *spec, const tr_dataset_options *options)
 
 tr_status tri_split_rows(tr_dataset *d, tri_rows rows, int64_t count, double test_fraction)
 {
-    int64_t *row = tr_scope_alloc(sizeof(int64_t) * (size_t)(count > 0 ? count : 1));
+    int64_t *row = tr_scope_alloc(sizeof(int64_t) * (uint64_t)(count > 0 ? count : 1));
     if (!row) return tr_status_get();
     /* Row i is a test row where i * fraction passes a whole number; the first row never is, so a
      * set of one row can be trained on. */
@@ -197,7 +197,7 @@ int64_t tri_source_label(const tr_dataset *d, tr_data_split split, int64_t index
 {
     const tri_source *source = d->source;
     const tri_rows *rows = &source->split[split];
-    int64_t row = rows->row ? rows->row[index] : index;
+    int64_t           row = rows->row ? rows->row[index] : index;
     return source->label ? source->label(source->seed, split, row) : rows->labels[row];
 }
 
@@ -228,14 +228,14 @@ static bool check_range(const char *what, const tr_dataset *d, tr_data_split spl
 typedef struct read_job {
     const tr_dataset *dataset;
     tr_data_split split;
-    int64_t begin;
+    int64_t           begin;
     float *x;
 } read_job;
 
 static void read_piece(void *context, int64_t begin, int64_t end)
 {
     const read_job *job = context;
-    int64_t size = image_size(job->dataset);
+    int64_t         size = image_size(job->dataset);
     for (int64_t i = begin; i < end; i++)
         tri_source_read(job->dataset, job->split, job->begin + i, job->x + i * size);
 }

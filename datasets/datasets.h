@@ -42,8 +42,8 @@ typedef struct tr_dataset_options {
     bool     allow_partial; /* cifar10: take the batches that are there */
     int64_t  height, width; /* images: the size that pictures are brought to; 0 stands for 64 */
     bool     gray;          /* images: one channel instead of three */
-    const char *classes;    /* keep these classes only in the train split: numbers or names with
-                               commas between, "0,1"; after a '!' all but these, "!9". NULL: all */
+    const char *classes;       /* keep these classes only in the train split: numbers or names with
+                                  commas between, "0,1"; after a '!' all but these, "!9". NULL: all */
 } tr_dataset_options;
 
 /* Opens a dataset by its specification:

@@ -100,7 +100,7 @@ tr_loader *tr_loader_new(const tr_dataset *dataset, const tr_loader_options *opt
     loader->options = o;
     loader->batches = o.drop_last ? images / o.batch : (images - 1) / o.batch + 1;
     loader->ordered_epoch = -1;
-    if (o.shuffle) loader->order = tr_scope_alloc(sizeof(int64_t) * (size_t)images);
+    if (o.shuffle) loader->order = tr_scope_alloc(sizeof(int64_t) * (uint64_t)images);
     if (tri_source_prepare(dataset, o.split) != TR_OK) return NULL;
     return make_tensors(loader) == TR_OK ? loader : NULL;
 }
@@ -131,8 +131,8 @@ static void fill_piece(void *context, int64_t begin, int64_t end)
     const fill_job *job = context;
     const tr_loader *loader = job->loader;
     const tr_dataset *d = loader->dataset;
-    tr_data_split split = loader->options.split;
-    int64_t size = d->height * d->width * d->channels;
+    tr_data_split     split = loader->options.split;
+    int64_t           size = d->height * d->width * d->channels;
     for (int64_t i = begin; i < end; i++) {
         int64_t k = job->first + i;
         int64_t index = loader->options.begin + (loader->order ? loader->order[k] : k);

@@ -14,7 +14,7 @@
  * of what `draw` draws. */
 typedef struct tri_rows {
     const uint8_t *bytes;  /* [rows, H * W * C], shown as value / 255; NULL: see values */
-    const float *values;   /* [rows, H * W * C], shown as they are */
+    const float   *values; /* [rows, H * W * C], shown as they are */
     const int64_t *labels; /* [rows], or NULL */
     const int64_t *row;
 } tri_rows;
@@ -62,7 +62,7 @@ tr_status tri_keep_classes(tr_dataset *d, const char *classes);
 tr_status tri_source_prepare(const tr_dataset *d, tr_data_split split);
 
 /* Image `index` of a split as f32, row-major. Several threads may read different images at once. */
-void tri_source_read(const tr_dataset *d, tr_data_split split, int64_t index, float *x);
+void    tri_source_read(const tr_dataset *d, tr_data_split split, int64_t index, float *x);
 int64_t tri_source_label(const tr_dataset *d, tr_data_split split, int64_t index);
 
 /* How many images a thread should take at a time: few where they are drawn, and so many where they

@@ -249,7 +249,7 @@ static tr_status pack_b(plan *s)
     if (!tri_mul_size(packed * s->width, s->p->k, &count) ||
         !tri_mul_size(count, (int64_t)s->size, &bytes))
         return tr_fail(TR_ERR_MEMORY, "matmul: the packed operand does not fit the address space");
-    s->b = tri_scratch((size_t)bytes);
+    s->b = tri_scratch((uint64_t)bytes);
     if (!s->b) return tr_status_get();
     int64_t tasks = packed * tri_ceil_div(s->p->k, PACK_DEPTH);
     int64_t grain = most(1, INLINE_WORK / (PACK_DEPTH * s->width));
@@ -389,7 +389,7 @@ static void combine_body(void *context, int64_t begin, int64_t end)
 
 static tr_status make_offsets(plan *s)
 {
-    s->a_at = tri_scratch((size_t)s->depth * 3 * sizeof(int64_t));
+    s->a_at = tri_scratch((uint64_t)s->depth * 3 * sizeof(int64_t));
     if (!s->a_at) return tr_status_get();
     s->packed_at = s->a_at + s->depth;
     s->direct_at = s->packed_at + s->depth;
@@ -406,7 +406,7 @@ static tr_status run(plan *s)
     const tri_product *p = s->p;
     if (make_offsets(s) != TR_OK || pack_b(s) != TR_OK) return tr_status_get();
     if (s->pieces > 1) {
-        s->parts = tri_scratch((size_t)(s->pieces * s->batches * p->m * p->n) * s->size);
+        s->parts = tri_scratch((uint64_t)(s->pieces * s->batches * p->m * p->n) * s->size);
         if (!s->parts) return tr_status_get();
     }
     tri_parallel_for(s->batches * s->pieces * s->row_tasks * s->column_tasks, 1, multiply_body, s);
@@ -460,7 +460,7 @@ static tr_status multiply_turned(const tri_product *p)
     turned.c_row = p->m;
     tr_scope *scope = tr_scope_push();
     if (!scope) return tr_status_get();
-    turned.c = tri_scratch((size_t)(p->m * p->n) * p->a.size);
+    turned.c = tri_scratch((uint64_t)(p->m * p->n) * p->a.size);
     if (turned.c && multiply(&turned) == TR_OK)
         tri_parallel_for(p->n, TRI_PACK_MAX, turn_body, (const tri_product *[]){ p, &turned });
     tr_scope_pop(scope);

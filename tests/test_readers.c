@@ -230,10 +230,7 @@ START_TEST(csv)
     ck_assert_int_eq(d->width, 3);
     ck_assert_int_eq(d->height * d->channels, 1);
     const double expected[4][3] = {
-        {0,     0,         0},
-        { 0.5,  1,         0},
-        { 1,    20 / 30.0, 0},
-        { 0.25, 0.5,       0}
+        { 0, 0, 0 }, { 0.5, 1, 0 }, { 1, 20 / 30.0, 0 }, { 0.25, 0.5, 0 }
     };
     for (int i = 0; i < 4; i++)
         for (int c = 0; c < 3; c++) {

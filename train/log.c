@@ -13,7 +13,7 @@ tr_status tri_history_push(tr_run *run, const tr_epoch *row)
     if (tri_failed()) return tr_status_get();
     if (run->epochs_done == t->capacity) {
         const int64_t more = t->capacity == 0 ? 32 : 2 * t->capacity;
-        tr_epoch     *rows = tri_block_new((size_t)more * sizeof *rows);
+        tr_epoch     *rows = tri_block_new((uint64_t)more * sizeof *rows);
         if (rows == NULL) return tr_status_get();
         if (run->epochs_done > 0)
             memcpy(rows, run->history, (size_t)run->epochs_done * sizeof *rows);

@@ -261,10 +261,9 @@ tr_run *tr_run_open(const char *dir, const tr_model_type *type, tr_open_mode mod
 tr_status tr_run_use_data(tr_run *run, const char *spec)
 {
     if (tri_failed()) return tr_status_get();
-    const tr_dataset *d = spec != NULL
-                              ? tr_dataset_open(spec, NULL)
-                              : tr_dataset_open(run->data, &(tr_dataset_options){
-                                                               .classes = run->classes });
+    const tr_dataset *d =
+        spec != NULL ? tr_dataset_open(spec, NULL)
+                     : tr_dataset_open(run->data, &(tr_dataset_options){ .classes = run->classes });
     if (d == NULL) return tr_status_get();
     const int64_t *size = run->model->input.dim;
     if (d->height != size[0] || d->width != size[1] || d->channels != size[2])

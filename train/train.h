@@ -89,7 +89,7 @@ struct tri_training;
 typedef struct tr_run {
     const char          *dir;  /* NULL: nothing is written */
     const char *data; /* the dataset's specification */
-    const char *classes; /* that it was trained on, as in tr_dataset_options; NULL: all */
+    const char          *classes; /* that it was trained on, as in tr_dataset_options; NULL: all */
     tr_model            *model;
     const tr_dataset    *dataset; /* NULL until tr_run_use_data, in a run that was opened */
     tr_train_options     options; /* with defaults filled in */
