@@ -11,6 +11,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#if defined(__SANITIZE_ADDRESS__)
+#define TELL_SANITIZER 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define TELL_SANITIZER 1
+#endif
+#endif
+#ifdef TELL_SANITIZER
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(address, bytes)   ((void)(address), (void)(bytes))
+#define ASAN_UNPOISON_MEMORY_REGION(address, bytes) ((void)(address), (void)(bytes))
+#endif
+
 enum {
     ALIGNMENT = 64,
     STORAGE_HEADER = 64,
@@ -113,9 +127,18 @@ tri_thread *tri_this_thread(void)
 
 /* --- Blocks ----------------------------------------------------------------------------------- */
 
-/* The most that an object can have on this machine, and a class: 7/8 of half the address space.
- * Sizes are 64 bits wide here and in every call that asks for memory, also where a pointer has 32,
- * so that a product of sizes arrives whole and is refused rather than cut. */
+/* The address sanitizer sees blocks of the allocator only. It is told of what lies in them, so that
+ * it reports a byte beyond what was asked for, or of what was given back, too. */
+static void *show(void *memory_given, size_t bytes, size_t available)
+{
+    ASAN_POISON_MEMORY_REGION(memory_given, available);
+    ASAN_UNPOISON_MEMORY_REGION(memory_given, bytes);
+    return memory_given;
+}
+
+/* The most that an object can have on this machine, and a class: 7/8 of half the address space. Sizes
+ * are 64 bits wide here and in every call that asks for memory, also where a pointer has 32, so that
+ * a product of sizes arrives whole and is refused rather than cut. */
 static const uint64_t largest_block = (uint64_t)PTRDIFF_MAX / 8 * 7;
 
 /* Rounds up to the next size (8 + m) 2^e, 0 <= m < 8, at least 512 bytes; *index is its class. */
@@ -158,7 +181,7 @@ void *tri_block_new(uint64_t bytes)
     }
     memory.live_bytes += (int64_t)size;
     if (memory.live_bytes > memory.peak_bytes) memory.peak_bytes = memory.live_bytes;
-    return block;
+    return show(block, (size_t)bytes, size);
 }
 
 void tri_block_free(void *block, uint64_t bytes)
@@ -167,9 +190,9 @@ void tri_block_free(void *block, uint64_t bytes)
     int    index;
     size_t size = round_to_class(bytes, &index);
 #ifdef TENREC_DEBUG
-    memset(block, 0xA5, size);
+    memset(show(block, size, size), 0xA5, size);
 #endif
-    free_block *head = block;
+    free_block *head = show(block, sizeof *head, size);
     head->next = memory.cache[index];
     memory.cache[index] = head;
     memory.cache_bytes += (int64_t)size;
@@ -184,7 +207,8 @@ void tr_memory_trim(void)
         while (memory.cache[index] != NULL) {
             free_block *block = memory.cache[index];
             memory.cache[index] = block->next;
-            allocator.release(allocator.context, block, (size_t)size);
+            allocator.release(allocator.context, show(block, (size_t)size, (size_t)size),
+                              (size_t)size);
         }
     }
     memory.cache_bytes = 0;
@@ -224,23 +248,24 @@ void tri_storage_unref(tri_storage *s)
 
 /* --- Scopes ----------------------------------------------------------------------------------- */
 
-static bool add_chunk(tr_scope *scope, uint64_t bytes)
+static bool add_chunk(tr_scope *scope, size_t bytes)
 {
     chunk *c = tri_block_new(bytes);
     if (c == NULL) return false;
-    *c = (chunk){ .next = scope->chunks, .bytes = (size_t)bytes, .used = ALIGNMENT };
+    show(c, sizeof *c, bytes);
+    *c = (chunk){ .next = scope->chunks, .bytes = bytes, .used = ALIGNMENT };
     scope->chunks = c;
     return true;
 }
 
 /* 64-byte aligned memory from the scope's chunks; indeterminate. */
-static void *scope_memory(tr_scope *scope, uint64_t bytes)
+static void *scope_memory(tr_scope *scope, uint64_t wanted)
 {
-    if (bytes > largest_block) return tri_block_new(bytes); /* the error */
-    bytes = (bytes + ALIGNMENT - 1) & ~(uint64_t)(ALIGNMENT - 1);
+    if (wanted > largest_block) return tri_block_new(wanted); /* the error */
+    const size_t bytes = ((size_t)wanted + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
     chunk *c = scope->chunks;
     if (c == NULL || c->bytes - c->used < bytes) {
-        const uint64_t usual = c == NULL ? FIRST_CHUNK : CHUNK;
+        const size_t usual = c == NULL ? FIRST_CHUNK : CHUNK;
         const bool   large = bytes > usual - ALIGNMENT;
         if (!add_chunk(scope, large ? bytes + ALIGNMENT : usual)) return NULL;
         c = scope->chunks;
@@ -251,8 +276,8 @@ static void *scope_memory(tr_scope *scope, uint64_t bytes)
         }
     }
     void *result = (char *)c + c->used;
-    c->used += (size_t)bytes;
-    return result;
+    c->used += bytes;
+    return show(result, (size_t)wanted, bytes);
 }
 
 void *tr_scope_alloc(uint64_t bytes)
