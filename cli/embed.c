@@ -49,7 +49,7 @@ static tr_status write_codes(const char *path, const tr_tensor *codes, const tr_
 
 int run_embed(const args *a)
 {
-    tr_run *run = open_use(a);
+    tr_run *run = has(a, "train") ? open_use(a) : open_rows(a);
     if (run == NULL) return end_setup();
     const tr_dataset   *d = run->dataset;
     const tr_data_split split = has(a, "train") ? TR_TRAIN : TR_TEST;

@@ -6,8 +6,6 @@
  * Read next: table.c. */
 #include "datasets/csv.h"
 
-#include "tensor/core.h"
-
 #include <math.h>
 #include <string.h>
 #include <strings.h>
@@ -51,6 +49,19 @@ bool tri_csv_number(const char *cell, double *value)
     power -= after; /* a quotient is rounded once, as the decimal number itself is */
     *value = sign * (power < 0 ? mantissa / pow(10, -power) : mantissa * pow(10, power));
     return *at == '\0' && fabs(*value) <= 1e300;
+}
+
+void tri_csv_write_cell(tri_writer *w, const char *cell, char separator)
+{
+    const char special[] = { separator, '"', '\n', '\r', '\0' };
+    const bool outer = cell[0] == ' ' || (cell[0] != '\0' && cell[strlen(cell) - 1] == ' ');
+    if (strpbrk(cell, special) == NULL && !outer) {
+        tri_writer_printf(w, "%s", cell);
+        return;
+    }
+    tri_writer_printf(w, "\"");
+    for (; *cell != '\0'; cell++) tri_writer_printf(w, "%s%c", *cell == '"' ? "\"" : "", *cell);
+    tri_writer_printf(w, "\"");
 }
 
 /* --- From text to cells ------------------------------------------------------------------- */

@@ -3,7 +3,7 @@
 #ifndef TENREC_DATASETS_CSV_H
 #define TENREC_DATASETS_CSV_H
 
-#include "tensor/tensor.h"
+#include "tensor/core.h"
 
 enum { TRI_CSV_COLUMNS = 65536 }; /* at most */
 
@@ -29,6 +29,9 @@ bool tri_csv_number(const char *cell, double *value);
 
 /* How many of its bytes a message shows, such that it stays one short line. */
 int tri_csv_shown(const char *cell);
+
+/* Writes a cell, in quotes where it would not be read back as one. */
+void tri_csv_write_cell(tri_writer *w, const char *cell, char separator);
 
 /* The whole text in the innermost scope, without blank lines at its end and byte order mark; NULL
  * and an error for bytes that are no text. */

@@ -218,7 +218,7 @@ static void read_image(const tr_dataset *d, tr_data_split split, int64_t index, 
                        float *known)
 {
     read_values(d, split, index, x);
-    if (d->has_missing) fill_missing(d->source->fill, x, known, image_size(d));
+    if (d->has_missing) fill_missing(d->blank->data, x, known, image_size(d));
 }
 
 int64_t tri_source_label(const tr_dataset *d, tr_data_split split, int64_t index)

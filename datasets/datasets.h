@@ -34,6 +34,7 @@ typedef struct tr_dataset {
     int64_t            count[2];     /* images of [TR_TRAIN] and of [TR_TEST] */
     const char *classes_kept; /* the train split has only these, as in the options; NULL: all */
     bool        has_missing;  /* some values are unknown: batches tell which are known */
+    tr_tensor  *blank;        /* f32 [H, W, C]: what x has where a value is missing; NULL: no table */
     const tr_table *table;    /* csv: what the values of x mean; NULL: no table */
     struct tri_source *source;       /* where the images come from */
 } tr_dataset;

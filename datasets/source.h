@@ -29,7 +29,6 @@ typedef struct tri_table {
 
 typedef struct tri_source {
     tri_rows split[2];
-    const float *fill; /* [H * W * C]: what x has where a value is missing; NULL: none is */
     tri_table *table;  /* NULL: no table */
 
     /* Makes what depends on the rows that are left to train on, once classes are chosen; or NULL.

@@ -336,17 +336,18 @@ static tr_status convert_column(tr_dataset *d, const tri_table *t, int64_t c, fl
     return TR_OK;
 }
 
-static const float *make_fill(const tri_table *t)
+/* Means and shares of the training rows. */
+static tr_tensor *make_blank(const tri_table *t)
 {
-    float *fill = tr_scope_alloc((uint64_t)t->face.values * sizeof *fill);
-    for (int64_t c = 0; c < t->face.columns && fill != NULL; c++) {
+    tr_tensor *blank = tr_empty(TR_F32, TR_SHAPE(1, t->face.values, 1));
+    for (int64_t c = 0; c < t->face.columns && blank != NULL; c++) {
         const tr_column *column = &t->column[c];
-        float           *x = fill + column->first;
+        float           *x = (float *)blank->data + column->first;
         if (column->kind == TR_COLUMN_NUMBER) *x = scaled(column, column->mean);
         for (int64_t k = 0; k < column->categories && column->kind == TR_COLUMN_CATEGORY; k++)
             x[k] = (float)column->share[k];
     }
-    return fill;
+    return blank;
 }
 
 static tr_status settle(tr_dataset *d, const tr_dataset_options *options)
@@ -360,7 +361,7 @@ static tr_status settle(tr_dataset *d, const tr_dataset_options *options)
     d->height = d->channels = 1;
     d->width = t->face.values;
     d->source->split[TR_TRAIN].values = d->source->split[TR_TEST].values = values;
-    d->source->fill = make_fill(t);
+    d->blank = make_blank(t);
     return tr_status_get();
 }
 

@@ -173,20 +173,6 @@ const char *tr_column_text(const tr_column *column, const float *x, char text[32
     return column->category[best];
 }
 
-/* In quotes where the text would not be read back as one cell. */
-static void write_cell(tri_writer *w, const char *cell, char separator)
-{
-    const char special[] = { separator, '"', '\n', '\r', '\0' };
-    const bool outer = cell[0] == ' ' || (cell[0] != '\0' && cell[strlen(cell) - 1] == ' ');
-    if (strpbrk(cell, special) == NULL && !outer) {
-        tri_writer_printf(w, "%s", cell);
-        return;
-    }
-    tri_writer_printf(w, "\"");
-    for (; *cell != '\0'; cell++) tri_writer_printf(w, "%s%c", *cell == '"' ? "\"" : "", *cell);
-    tri_writer_printf(w, "\"");
-}
-
 tr_status tr_table_write(const struct tr_dataset *dataset, const tr_tensor *x, const char *path)
 {
     if (tri_failed() || x == NULL) return tr_status_get();
@@ -207,7 +193,7 @@ tr_status tr_table_write(const struct tr_dataset *dataset, const tr_tensor *x, c
             if (i >= 0 && tri_csv_missing(cell) && t->column[c].kind <= TR_COLUMN_CATEGORY)
                 cell = tr_column_text(&t->column[c], row, text);
             if (c > 0) tri_writer_printf(&w, "%c", csv->separator);
-            write_cell(&w, cell, csv->separator);
+            tri_csv_write_cell(&w, cell, csv->separator);
         }
         tri_writer_printf(&w, "\n");
     }

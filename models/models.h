@@ -124,6 +124,8 @@ struct tr_model {
                      way; whoever trains it sets this before each step. Schedules such
                      as a KL warm-up follow it, in training mode */
     tr_tensor *target, *known; /* tr_model_set_target */
+    tr_tensor *blank;          /* [H, W, C]: what x has where a value is missing; noise that hides
+                                  values puts it there. NULL: 0 */
     tr_module *net;
     void      *self; /* the type's own */
 };

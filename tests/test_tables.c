@@ -407,6 +407,70 @@ START_TEST(masked_mean)
 }
 END_TEST
 
+/* Noise that hides values puts there what stands for a missing one. */
+START_TEST(hidden_by_noise)
+{
+    const tr_model_type *type = tr_model_find("denoising");
+    tr_settings         *s = tr_settings_new(type->options);
+    tr_settings_set(s, "noise", "mask");
+    tr_settings_set(s, "level", "1");
+    tr_model   *m = tr_model_new(type, s, TR_SHAPE(1, 3, 1), 0, 1);
+    tr_rng      rng = tr_rng_seed(8);
+    const float blank[] = { 0.1f, 0.2f, 0.3f };
+    tr_tensor  *x = tr_ones(TR_F32, TR_SHAPE(2, 1, 3, 1));
+    ck_assert_double_eq(tr_item(tr_sum(tr_model_corrupt(m, x, &rng), TR_ALL_AXES, false)), 0);
+    m->blank = tr_from(TR_F32, TR_SHAPE(1, 3, 1), blank);
+    const tr_tensor *hidden = tr_model_corrupt(m, x, &rng);
+    ck_assert_mem_eq(hidden->data, blank, sizeof blank);
+    ck_assert_mem_eq((float *)hidden->data + 3, blank, sizeof blank);
+}
+END_TEST
+
+/* --- Uses --------------------------------------------------------------------------------- */
+
+START_TEST(errors_of_columns)
+{
+    const tr_dataset *d = open_table("age,colour,id\n10,red,a\n30,blue,b\n10,red,c\n", ",drop=id");
+    const float       x[] = { 0, 1, 0, 0.5f, 0, 1, 1, 0, 0 }; /* the last colour is unknown */
+    const float       y[] = { 0.5f, 0.6f, 0.4f, 0.5f, 0.6f, 0.4f, 0, 1, 0 };
+    const float       mask[] = { 1, 1, 1, 1, 1, 1, 0, 1, 1 };
+    double            column[3], overall[2];
+    const tr_shape    shape = TR_SHAPE(3, 1, 3, 1);
+    ck_assert_int_eq(tr_table_errors(d->table, tr_from(TR_F32, shape, y), tr_from(TR_F32, shape, x),
+                                     tr_from(TR_F32, shape, mask), column, overall),
+                     TR_OK);
+    ck_assert_double_eq_tol(overall[0], sqrt(0.125), 1e-7);
+    ck_assert_double_eq_tol(overall[1], 2 / 3.0, 1e-7);
+    ck_assert_double_eq_tol(column[0], 20 * sqrt(0.125), 1e-6);
+    ck_assert_double_eq_tol(column[1], 2 / 3.0, 1e-7);
+    ck_assert(isnan(column[2]));
+}
+END_TEST
+
+/* Scores are means over known values: a slow loop. */
+START_TEST(anomalies_of_rows)
+{
+    const tr_dataset *d =
+        open_table("a,b,c\n1,2,3\n4,5,9\n7,,2\n1,,5\n2,?,NA\n3,2,1\n9,8,7\n2,2,\n", "");
+    tr_model *m = tr_model_new(tr_model_find("undercomplete"), NULL, TR_SHAPE(1, 3, 1), 0, 1);
+    double    score[2];
+    tr_batch  b;
+    ck_assert_int_eq(tr_anomaly_scores(m, d, TR_TEST, 0, 2, NULL, score), TR_OK);
+    ck_assert_int_eq(tr_dataset_read(d, TR_TEST, 0, 2, &b), TR_OK);
+    const tr_tensor *y = tr_model_reconstruct(m, b.x);
+    for (int i = 0; i < 2; i++) {
+        double sum = 0, count = 0;
+        for (int k = 3 * i; k < 3 * i + 3; k++) {
+            const double known = (double)((float *)b.known->data)[k];
+            sum += known * pow((double)((float *)b.x->data)[k] - (double)((float *)y->data)[k], 2);
+            count += known;
+        }
+        ck_assert_double_eq(count, 2);
+        ck_assert_double_eq_tol(score[i], sum / count, 1e-6);
+    }
+}
+END_TEST
+
 /* --- Runs ------------------------------------------------------------------------------------- */
 
 /* What a run keeps is enough to read another table as its own. */
@@ -457,6 +521,9 @@ int main(void)
     tcase_add_test(tests, written_again);
     tcase_add_test(tests, masked_losses);
     tcase_add_test(tests, masked_mean);
+    tcase_add_test(tests, hidden_by_noise);
+    tcase_add_test(tests, errors_of_columns);
+    tcase_add_test(tests, anomalies_of_rows);
     tcase_add_test(tests, run_keeps_its_table);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);

@@ -196,6 +196,7 @@ tr_run *tr_run_new(const char *dir, tr_model *model, const tr_dataset *data,
     run->data = tri_run_text(data->spec);
     run->classes = tri_run_text(data->classes_kept);
     run->table = data->table;
+    model->blank = data->blank;
     tri_options_resolve(&run->options, model->type);
     make_training(run);
     if (tri_failed()) return NULL;
@@ -286,6 +287,7 @@ static tr_status use(tr_run *run, const char *spec, bool whole_table)
             run->dir != NULL ? run->dir : "this run", (long long)size[0], (long long)size[1],
             (long long)size[2]);
     run->dataset = d;
+    run->model->blank = d->blank;
     return TR_OK;
 }
 

@@ -48,6 +48,7 @@ const char tri_style[] =
     ".c6{fill:var(--k6);background:var(--k6)}.c7{fill:var(--k7);background:var(--k7)}"
     ".c8{fill:var(--k8);background:var(--k8)}.c9{fill:var(--k9);background:var(--k9)}\n"
     "figcaption{font-size:13px;margin-top:8px}\n"
+    ".wide{overflow-x:auto}.cards>:only-child{max-width:580px}\n"
     ".rows{display:flex;gap:10px}\n"
     ".rows ul{list-style:none;margin:0;padding:0;display:flex;flex-direction:column;flex:none;"
     "font-size:12.5px;color:var(--soft);text-align:right}\n"
