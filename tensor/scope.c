@@ -136,9 +136,9 @@ static void *show(void *memory_given, size_t bytes, size_t available)
     return memory_given;
 }
 
-/* The most that an object can have on this machine, and a class: 7/8 of half the address space. Sizes
- * are 64 bits wide here and in every call that asks for memory, also where a pointer has 32, so that
- * a product of sizes arrives whole and is refused rather than cut. */
+/* The largest block: 7/8 of what an object may have on this machine, which is a class. Sizes are 64
+ * bits wide here and in every call that asks for memory, also where a pointer has 32, so that a
+ * product of sizes arrives whole and is refused rather than cut. */
 static const uint64_t largest_block = (uint64_t)PTRDIFF_MAX / 8 * 7;
 
 /* Rounds up to the next size (8 + m) 2^e, 0 <= m < 8, at least 512 bytes; *index is its class. */
