@@ -92,8 +92,8 @@ static void write_chart(tri_writer *w, const tr_run *run, int metric)
 {
     const tr_epoch *first = &run->history[0];
     const int64_t   n = run->epochs_done;
-    double         *train = tr_scope_alloc((size_t)n * sizeof *train);
-    double         *val = tr_scope_alloc((size_t)n * sizeof *val);
+    double         *train = tr_scope_alloc((uint64_t)n * sizeof *train);
+    double         *val = tr_scope_alloc((uint64_t)n * sizeof *val);
     if (train == NULL || val == NULL) return;
     for (int64_t i = 0; i < n; i++) {
         train[i] = run->history[i].train.value[metric];
