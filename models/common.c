@@ -1,25 +1,7 @@
-/* common.c: networks and losses that the models are composed of. Nothing here is a model. */
+/* common.c: what the models are composed of beside their networks: parts, distances, terms, and the
+ * plain autoencoder, which most of them are with something added. Nothing here is a model. Read
+ * next: undercomplete.c, which adds nothing. */
 #include "models/zoo.h"
-
-tr_module *tri_mlp(int64_t in, const int64_t *hidden, int count, int64_t out, tr_activation act,
-                   tr_activation last)
-{
-    tr_module *net = tr_nn_sequence(NULL, 0);
-    for (int i = 0; i < count; i++) {
-        tr_nn_append(net, tr_nn_linear(in, hidden[i], act));
-        in = hidden[i];
-    }
-    tr_nn_append(net, tr_nn_linear(in, out, last));
-    return tri_failed() ? NULL : net;
-}
-
-tr_module *tri_mlp_mirror(int64_t in, const int64_t *hidden, int count, int64_t out,
-                          tr_activation act, tr_activation last)
-{
-    int64_t reversed[TR_MAX_SIZES];
-    for (int i = 0; i < count; i++) reversed[i] = hidden[count - 1 - i];
-    return tri_mlp(in, reversed, count, out, act, last);
-}
 
 /* A holder of parts: the model's file says in which order they are applied. */
 static tr_tensor *parts_forward(tr_module *m, tr_tensor *x)
@@ -77,70 +59,6 @@ tr_tensor *tri_reconstruction_loss(tri_distance kind, tr_activation output, tr_t
     else
         distance = tr_mse(tr_activate(raw, output), target, reduction);
     return unit == TR_PER_PIXEL || n == 0 ? distance : tr_scale(distance, 1 / (double)n);
-}
-
-int tri_channels_setting(const tr_model *m, int64_t channels[TR_MAX_SIZES])
-{
-    const int count = tr_settings_sizes(m->settings, "channels", channels);
-    if (count >= 1 && count <= 12) return count;
-    tr_fail(TR_ERR_VALUE, "option channels: %d sizes; 1 .. 12 are needed", count);
-    return 0;
-}
-
-static const tr_layer_options by_two = { .conv = { .stride = { 2, 2 }, .padding = TR_PAD_SAME } };
-
-tr_module *tri_conv_down(const tr_model *m, const int64_t *channels, int count)
-{
-    tr_module *net = tr_nn_sequence(NULL, 0);
-    for (int i = 0; i < count; i++) {
-        const int64_t in = i > 0 ? channels[i - 1] : m->input.dim[2];
-        tr_nn_append(net, tr_nn_conv2d(in, channels[i], 3, TR_RELU, &by_two));
-    }
-    return net;
-}
-
-tr_module *tri_conv_up(const tr_model *m, const int64_t *channels, int count)
-{
-    tr_module *net = tr_nn_sequence(NULL, 0);
-    for (int i = count - 1; i >= 0; i--) {
-        const int64_t       out = i > 0 ? channels[i - 1] : m->input.dim[2];
-        const tr_activation act = i > 0 ? TR_RELU : TR_IDENTITY;
-        tr_nn_append(net, tr_nn_conv2d_transpose(channels[i], out, 3, act, &by_two));
-    }
-    return net;
-}
-
-tr_status tri_check_halving(const tr_model *m, int times)
-{
-    const int64_t factor = (int64_t)1 << times, h = m->input.dim[0], w = m->input.dim[1];
-    if (h % factor == 0 && w % factor == 0) return tr_status_get();
-    return tr_fail(TR_ERR_SHAPE,
-                   "%s: pictures of %lld x %lld cannot be halved %d times; the sides must be "
-                   "divisible by %lld",
-                   m->type->name, (long long)h, (long long)w, times, (long long)factor);
-}
-
-/* --- Noise --------------------------------------------------------------------------------------
- */
-
-tr_tensor *tri_corrupt(tr_model *m, tr_tensor *x, tr_rng *rng)
-{
-    const double level = tr_settings_float(m->settings, "level");
-    if (tr_settings_is(m->settings, "noise", "gaussian"))
-        return tr_clamp(tr_add(x, tr_scale(tr_normal_like(x, rng), level)), 0, 1);
-    tr_tensor *hit = tr_less(tr_uniform_like(x, rng), tr_scalar(x->dtype, level));
-    tr_tensor *noise = tr_scalar(x->dtype, 0);
-    if (tr_settings_is(m->settings, "noise", "salt-pepper"))
-        noise = tr_cast(tr_less(tr_uniform_like(x, rng), tr_scalar(x->dtype, 0.5)), x->dtype);
-    return tr_where(hit, noise, x);
-}
-
-tr_status tri_check_noise(const tr_model *m)
-{
-    const double level = tr_settings_float(m->settings, "level");
-    if (level <= 1 || tr_settings_is(m->settings, "noise", "gaussian")) return tr_status_get();
-    return tr_fail(TR_ERR_VALUE, "option level: %g is no probability; noise=%s needs 0 .. 1", level,
-                   tr_settings_text(m->settings, "noise"));
 }
 
 /* --- Options and terms

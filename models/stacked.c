@@ -129,6 +129,27 @@ static tr_terms loss(tr_model *m, tr_tensor *x, tr_tensor *labels, tr_rng *rng)
     return terms;
 }
 
+#define LAYERS(part)                                                                               \
+    "        " part "s = [m for name, m in self.named_children() if name.startswith('" part "_')]" \
+    "\n"
+
+static const char *torch(const tr_model *m, bool decoding)
+{
+    const stacked *s = m->self;
+    if (decoding && s->concat)
+        return LAYERS("decoder") "        x = torch.sigmoid(decoders[-1](x))\n"
+                                 "        x = x[:, :x.shape[1] >> (len(decoders) - 1)]\n";
+    if (decoding)
+        return LAYERS("decoder") "        for decoder in reversed(decoders):\n"
+                                 "            x = torch.sigmoid(decoder(x))\n";
+    if (!s->concat) return "        x = self.encoder(x)\n";
+    return LAYERS("encoder")
+        LAYERS("decoder") "        for encoder, decoder in zip(encoders[:-1], decoders[:-1]):\n"
+                          "            y = torch.sigmoid(decoder(torch.sigmoid(encoder(x))))\n"
+                          "            x = torch.cat((x, y), 1)\n"
+                          "        x = torch.sigmoid(encoders[-1](x))\n";
+}
+
 const tr_model_type tri_model_stacked = {
     .name = "stacked",
     .summary = "trained layer by layer, then as a whole",
@@ -142,4 +163,5 @@ const tr_model_type tri_model_stacked = {
     .loss = loss,
     .encode = encode,
     .decode = decode,
+    .torch = torch,
 };

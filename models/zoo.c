@@ -1,7 +1,6 @@
 /* zoo.c: the list of models, and the checked entrances to what a model can do. */
 #include "models/zoo.h"
 
-#include <math.h>
 #include <string.h>
 
 static const tr_model_type *const types[] = {
@@ -62,7 +61,7 @@ tr_model *tr_model_new(const tr_model_type *type, tr_settings *settings, tr_shap
 /* --- Entrances
  * ------------------------------------------------------------------------------------------- */
 
-static bool check_pictures(const tr_model *m, const tr_tensor *x)
+bool tri_check_pictures(const tr_model *m, const tr_tensor *x)
 {
     if (tri_failed()) return false;
     if (m == NULL) {
@@ -82,7 +81,7 @@ static bool check_pictures(const tr_model *m, const tr_tensor *x)
 }
 
 /* Labels may be absent; those that are there must be a class for each picture. */
-static bool check_labels(const tr_model *m, const tr_tensor *x, const tr_tensor *labels)
+bool tri_check_labels(const tr_model *m, const tr_tensor *x, const tr_tensor *labels)
 {
     if (labels == NULL) return true;
     if (!tri_check_alive(labels, m->type->name)) return false;
@@ -97,13 +96,14 @@ static bool check_labels(const tr_model *m, const tr_tensor *x, const tr_tensor 
 tr_terms tr_model_loss(tr_model *m, tr_tensor *x, tr_tensor *labels, tr_rng *rng)
 {
     tr_terms none = { 0 };
-    return check_pictures(m, x) && check_labels(m, x, labels) ? m->type->loss(m, x, labels, rng)
-                                                              : none;
+    return tri_check_pictures(m, x) && tri_check_labels(m, x, labels)
+               ? m->type->loss(m, x, labels, rng)
+               : none;
 }
 
 tr_tensor *tr_model_encode(tr_model *m, tr_tensor *x)
 {
-    return check_pictures(m, x) ? m->type->encode(m, x) : NULL;
+    return tri_check_pictures(m, x) ? m->type->encode(m, x) : NULL;
 }
 
 tr_tensor *tr_model_decode(tr_model *m, tr_tensor *z)
@@ -118,7 +118,7 @@ tr_tensor *tr_model_reconstruct(tr_model *m, tr_tensor *x)
 
 tr_tensor *tr_model_corrupt(tr_model *m, tr_tensor *x, tr_rng *rng)
 {
-    if (!check_pictures(m, x)) return NULL;
+    if (!tri_check_pictures(m, x)) return NULL;
     if (m->type->corrupt != NULL) return m->type->corrupt(m, x, rng);
     tr_fail(TR_ERR_STATE, "%s: the model adds no noise of its own; denoising does", m->type->name);
     return NULL;
@@ -143,45 +143,4 @@ tr_status tr_model_fit(tr_model *m, tr_next_batch next, void *context)
     if (m->type->fit != NULL) return m->type->fit(m, next, context);
     return tr_fail(TR_ERR_STATE, "%s: is trained in steps, by its gradient; pca is fitted",
                    m->type->name);
-}
-
-/* --- Likelihood --------------------------------------------------------------------------------
- */
-
-/* Sums of exponentials, kept as their logarithm, over parts that fit in memory: the size of a part
- * follows from the shape of x alone. */
-static void add_log_weights(tr_model *m, tr_tensor *x, tr_tensor *labels, int64_t samples,
-                            tr_rng *rng, tr_tensor *total)
-{
-    const int64_t part = 1 + 2048 / (tr_dim(x, 0) + 1);
-    for (int64_t done = 0; done < samples && !tri_failed(); done += part) {
-        tr_scope     *scope = tr_scope_push();
-        const int64_t k = samples - done < part ? samples - done : part;
-        tr_tensor    *log_w = m->type->log_weights(m, x, labels, k, rng);
-        tr_tensor    *sum = tr_logsumexp(log_w, TR_AXES(0), false);
-        if (done > 0)
-            sum = tr_logsumexp(tr_stack((tr_tensor *[]){ total, sum }, 2, 0), TR_AXES(0), false);
-        tr_assign(total, sum);
-        tr_scope_pop(scope);
-    }
-}
-
-tr_tensor *tr_model_log_likelihood(tr_model *m, tr_tensor *x, tr_tensor *labels, int64_t samples,
-                                   tr_rng *rng)
-{
-    if (!check_pictures(m, x) || !check_labels(m, x, labels)) return NULL;
-    if (m->type->log_weights == NULL || samples < 1) {
-        if (samples < 1)
-            tr_fail(TR_ERR_VALUE, "log_likelihood: samples is %lld; at least 1 is needed",
-                    (long long)samples);
-        else
-            tr_fail(TR_ERR_STATE, "%s: gives pictures no likelihood; vae does", m->type->name);
-        return NULL;
-    }
-    const bool recording = tr_set_recording(false);
-    tr_tensor *total = tr_zeros(x->dtype, TR_SHAPE(tr_dim(x, 0)));
-    add_log_weights(m, x, labels, samples, rng, total);
-    tr_tensor *result = tr_add_scalar(total, -log((double)samples));
-    tr_set_recording(recording);
-    return result;
 }

@@ -25,6 +25,12 @@ tr_module *tri_parts(void);
 /* Makes m->net with the two parts; they get the names encoder and decoder. */
 tr_status tri_autoencoder(tr_model *m, tr_module *encoder, tr_module *decoder);
 
+/* Whether x is a batch of the model's pictures, and labels, if any, a class for each; else an
+ * error.
+ */
+bool tri_check_pictures(const tr_model *m, const tr_tensor *x);
+bool tri_check_labels(const tr_model *m, const tr_tensor *x, const tr_tensor *labels);
+
 /* Pictures [N, H, W, C] as rows [N, pixels], and back. */
 tr_tensor *tri_rows(tr_tensor *x);
 tr_tensor *tri_pictures(const tr_model *m, tr_tensor *rows);
@@ -51,12 +57,15 @@ tr_module *tri_conv_up(const tr_model *m, const int64_t *channels, int count);
 /* An error where the pictures' sides cannot be halved so many times. */
 tr_status tri_check_halving(const tr_model *m, int times);
 
-/* x as the options "noise" and "level" spoil it; and their check:
- *   gaussian     clip(x + level N(0, 1), 0, 1)
- *   mask         0 with probability level, else x
- *   salt-pepper  0 or 1 with probability level, else x */
+/* x as the options "noise" and "level" spoil it (noise.c); and their check. */
 tr_tensor *tri_corrupt(tr_model *m, tr_tensor *x, tr_rng *rng);
 tr_status  tri_check_noise(const tr_model *m);
+
+/* Of x and what was computed from it, each picture apart (jacobian.c): the squared norm of the
+ * derivative by x of a picture's values, added up; and the sum of that over the columns of h. Both
+ * give [N]; differentiable: by the weights, once more. */
+tr_tensor *tri_squared_slope(tr_tensor *projection, tr_tensor *x, bool differentiable);
+tr_tensor *tri_jacobian_squares(tr_tensor *h, tr_tensor *x, bool differentiable);
 
 /* The activation that a setting names; its choices are names of activations. */
 tr_activation tri_activation_setting(const tr_model *m, const char *name);
@@ -89,9 +98,10 @@ tr_terms   tri_pictures_loss(tr_model *m, tr_tensor *x, tr_tensor *labels, tr_rn
 tr_tensor *tri_pictures_decode(tr_model *m, tr_tensor *z);
 
 /* Options that several models have, to be written into their lists. */
+#define TRI_NOISES "gaussian|mask|salt-pepper"
 #define TRI_OPTION_NOISE(standard_value, help)                                                     \
     {                                                                                              \
-        "noise", TR_OPTION_CHOICE, standard_value, 0, 0, "gaussian|mask|salt-pepper", help         \
+        "noise", TR_OPTION_CHOICE, standard_value, 0, 0, TRI_NOISES, help                          \
     }
 #define TRI_OPTION_LEVEL(standard_value)                                                           \
     {                                                                                              \

@@ -8,7 +8,12 @@
 /* The module after m in a depth-first walk of root's tree; NULL at the end. */
 tr_module *tri_module_next(const tr_module *root, tr_module *m);
 
-/* The options of a convolution, its transpose, or one that upsamples by 2 first; NULL for other kinds. */
+/* The options of a convolution, its transpose, or one that upsamples by 2 first; NULL for other
+ * kinds. */
 const tr_conv_options *tri_convolution_options(const tr_module *m);
+
+/* The layer whose weight a linear layer uses, transposed; NULL for layers with a weight of their
+ * own. */
+const tr_module *tri_tied_to(const tr_module *m);
 
 #endif

@@ -31,6 +31,10 @@ tri_thread *tri_this_thread(void);
 /* True after an error: callers return NULL or the status at once. */
 bool tri_failed(void);
 
+/* After reading a file: what was refused for its contents' sake is said of the file. A message that
+ * does not begin with its name gets it. */
+void tri_error_in(const char *file);
+
 /* First line of a function composed of operations, with its tensors (1 to 4). Until it returns,
  * errors begin with its name and call these tensors by their names, not as the operation inside
  * does; of nested functions the outermost one speaks. */

@@ -70,6 +70,9 @@ static void write_message(tri_thread *thread, const char *format, va_list argume
     const bool   renamed = thread->function != NULL && length > 0 && text[length] == ':';
     snprintf(thread->message, sizeof thread->message, "%s%s", renamed ? thread->function->name : "",
              renamed ? text + length : text);
+    /* Names and bytes of files may stand in it: it stays one line, and moves no cursor. */
+    for (char *c = thread->message; *c != '\0'; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7f) *c = '?';
 }
 
 tr_status tr_fail(tr_status kind, const char *format, ...)
@@ -86,6 +89,19 @@ tr_status tr_fail(tr_status kind, const char *format, ...)
     const char *trap = getenv("TENREC_TRAP");
     if (trap != NULL && strcmp(trap, "1") == 0) raise(SIGTRAP);
     return thread->status;
+}
+
+void tri_error_in(const char *file)
+{
+    tri_thread  *thread = tri_this_thread();
+    const size_t length = strlen(file);
+    if (thread->status == TR_OK || thread->status == TR_ERR_MEMORY) return;
+    if (strncmp(thread->message, file, length) == 0) return;
+    char text[sizeof thread->message];
+    memcpy(text, thread->message, sizeof text);
+    const tr_status kind = thread->status;
+    thread->status = TR_OK;
+    tr_fail(kind, "%s: %s", file, text);
 }
 
 int tr_status_print(void)

@@ -11,6 +11,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#if defined(__SANITIZE_ADDRESS__)
+#define TELL_SANITIZER 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define TELL_SANITIZER 1
+#endif
+#endif
+#ifdef TELL_SANITIZER
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(address, bytes)   ((void)(address), (void)(bytes))
+#define ASAN_UNPOISON_MEMORY_REGION(address, bytes) ((void)(address), (void)(bytes))
+#endif
+
 enum {
     ALIGNMENT = 64,
     STORAGE_HEADER = 64,
@@ -113,6 +127,15 @@ tri_thread *tri_this_thread(void)
 
 /* --- Blocks ----------------------------------------------------------------------------------- */
 
+/* The address sanitizer sees blocks of the allocator only. It is told of what lies in them, so that
+ * it reports a byte beyond what was asked for, or of what was given back, too. */
+static void *show(void *memory_given, size_t bytes, size_t available)
+{
+    ASAN_POISON_MEMORY_REGION(memory_given, available);
+    ASAN_UNPOISON_MEMORY_REGION(memory_given, bytes);
+    return memory_given;
+}
+
 /* Rounds up to the next size (8 + m) 2^e, 0 <= m < 8, at least 512 bytes; *index is its class. */
 static size_t round_to_class(size_t bytes, int *index)
 {
@@ -152,7 +175,7 @@ void *tri_block_new(size_t bytes)
     }
     memory.live_bytes += (int64_t)size;
     if (memory.live_bytes > memory.peak_bytes) memory.peak_bytes = memory.live_bytes;
-    return block;
+    return show(block, bytes, size);
 }
 
 void tri_block_free(void *block, size_t bytes)
@@ -161,9 +184,9 @@ void tri_block_free(void *block, size_t bytes)
     int    index;
     size_t size = round_to_class(bytes, &index);
 #ifdef TENREC_DEBUG
-    memset(block, 0xA5, size);
+    memset(show(block, size, size), 0xA5, size);
 #endif
-    free_block *head = block;
+    free_block *head = show(block, sizeof *head, size);
     head->next = memory.cache[index];
     memory.cache[index] = head;
     memory.cache_bytes += (int64_t)size;
@@ -178,7 +201,7 @@ void tr_memory_trim(void)
         while (memory.cache[index] != NULL) {
             free_block *block = memory.cache[index];
             memory.cache[index] = block->next;
-            allocator.release(allocator.context, block, size);
+            allocator.release(allocator.context, show(block, size, size), size);
         }
     }
     memory.cache_bytes = 0;
@@ -222,6 +245,7 @@ static bool add_chunk(tr_scope *scope, size_t bytes)
 {
     chunk *c = tri_block_new(bytes);
     if (c == NULL) return false;
+    show(c, sizeof *c, bytes);
     *c = (chunk){ .next = scope->chunks, .bytes = bytes, .used = ALIGNMENT };
     scope->chunks = c;
     return true;
@@ -230,6 +254,7 @@ static bool add_chunk(tr_scope *scope, size_t bytes)
 /* 64-byte aligned memory from the scope's chunks; indeterminate. */
 static void *scope_memory(tr_scope *scope, size_t bytes)
 {
+    const size_t wanted = bytes;
     bytes = (bytes + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
     chunk *c = scope->chunks;
     if (c == NULL || c->bytes - c->used < bytes) {
@@ -245,7 +270,7 @@ static void *scope_memory(tr_scope *scope, size_t bytes)
     }
     void *result = (char *)c + c->used;
     c->used += bytes;
-    return result;
+    return show(result, wanted, bytes);
 }
 
 void *tr_scope_alloc(size_t bytes)

@@ -203,6 +203,7 @@ tr_status tri_checkpoint_read(tr_run *run, const char *path)
         if (run->training->optimizer != NULL) tr_optimizer_load(run->training->optimizer, &list);
         read_training(run, &list, path);
     }
+    tri_error_in(path);
     tr_scope_pop(scope);
     return tr_status_get();
 }

@@ -153,6 +153,7 @@ tr_status tri_config_read(tr_run *run, const tr_model_type *type)
     if (json != NULL && json->kind != TRI_JSON_OBJECT)
         tr_fail(TR_ERR_FILE, "%s: is no JSON object", path);
     if (!tri_failed()) read_run(run, type, json, path);
+    tri_error_in(path);
     return tr_status_get();
 }
 
