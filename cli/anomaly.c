@@ -1,9 +1,9 @@
-/* anomaly.c: `anomaly`: scores the images of the test split, or of a file, by how badly the model
- * explains them; tells how well that finds the classes it was not trained on.
+/* anomaly.c: `anomaly`: scores the images of the test split, or the rows of a table, by how badly
+ * the model explains them; tells how well that finds the classes it was not trained on.
  * Read next: train/anomaly.c. */
 #include "cli/uses.h"
 
-#include "tensor/core.h"
+#include "datasets/csv.h"
 
 #include <math.h>
 #include <string.h>
@@ -12,8 +12,10 @@ const arg_option anomaly_options[] = {
     ARG_DATA,
     ARG_OUT("scores as CSV [RUN/anomaly.csv]"),
     { "picture", 0, ARG_TEXT, "FILE", 0, 0,
-      "the most and the least anomalous images [RUN/anomaly.png]" },
-    { "normal", 0, ARG_TEXT, "A,B,..", 0, 0, "the classes that are normal [the run's]" },
+      "the most and the least anomalous images; of tables what each column adds to the scores "
+      "[RUN/anomaly.png]" },
+    { "normal", 0, ARG_TEXT, "A,B,..", 0, 0,
+      "the classes that are normal [the run's; of two classes the more frequent]" },
     { "exclude", 0, ARG_TEXT, "A,B,..", 0, 0, "all classes but these are normal" },
     { "score", 0, ARG_TEXT, "KIND", 0, 0,
       "error, or elbo for models with a likelihood [elbo where there is one]" },
@@ -32,6 +34,7 @@ typedef struct findings {
     bool      *anomalous; /* [count], or NULL where nobody knows */
     tr_tensor *labels;    /* i64 [count], or NULL */
     double     threshold;
+    float     *column; /* of tables, [count, columns]: what each column adds to the score */
 } findings;
 
 /* --- Scores ------------------------------------------------------------------------------- */
@@ -58,7 +61,8 @@ static double find_threshold(const args *a, const tr_run *run, const char *norma
                              const tr_anomaly_options *o)
 {
     enum { MOST = 2000 };
-    const tr_dataset *d = tr_dataset_open(run->data, &(tr_dataset_options){ .classes = normal });
+    const tr_dataset *d =
+        tr_dataset_open(run->data, &(tr_dataset_options){ .classes = normal, .table = run->table });
     if (d == NULL) return (double)NAN;
     const double  share = run->options.val_split > 0 ? run->options.val_split : 0.1;
     const int64_t n = d->count[TR_TRAIN], wanted = (int64_t)(share * (double)n) + 1;
@@ -69,37 +73,97 @@ static double find_threshold(const args *a, const tr_run *run, const char *norma
     return tr_quantile(score, count, number_of(a, "quantile", 0.95));
 }
 
+/* The classes that are normal; NULL where nothing says which. */
+static const char *normal_classes(const args *a, const tr_run *run, const findings *f)
+{
+    const char *chosen = chosen_classes(a, "normal");
+    int64_t     second = 0;
+    if (chosen != NULL || run->classes != NULL) return chosen != NULL ? chosen : run->classes;
+    if (f->labels == NULL || run->dataset->classes != 2) return NULL;
+    for (int64_t i = 0; i < f->count; i++) second += ((int64_t *)f->labels->data)[i];
+    return class_name(run->dataset, 2 * second > f->count);
+}
+
+/* Squared errors over the values of each column; the error of the row is their mean over values. */
+static tr_status find_columns(const tr_run *run, findings *f)
+{
+    enum { BATCH = 200 };
+    const tr_table *t = run->dataset->table;
+    if (t == NULL) return tr_status_get();
+    f->column = tr_scope_alloc((size_t)(f->count * t->columns) * sizeof *f->column);
+    for (int64_t i = 0; i < f->count && f->column != NULL; i += BATCH) {
+        const int64_t n = f->count - i < BATCH ? f->count - i : BATCH;
+        tr_batch      b;
+        tr_scope     *scope = tr_scope_push();
+        tr_dataset_read(run->dataset, TR_TEST, i, i + n, &b);
+        tr_tensor *away = tr_square(tr_sub(tr_model_reconstruct(run->model, b.x), b.x));
+        if (tr_status_get() == TR_OK && b.known != NULL) away = tr_mul(away, b.known);
+        const float *v = away != NULL ? away->data : NULL;
+        for (int64_t c = 0; c < n * t->columns && v != NULL; c++) {
+            const tr_column *column = &t->column[c % t->columns];
+            const int64_t    width = column->kind == TR_COLUMN_NUMBER     ? 1
+                                     : column->kind == TR_COLUMN_CATEGORY ? column->categories
+                                                                          : 0;
+            for (int64_t k = 0; k < width; k++)
+                f->column[i * t->columns + c] += v[c / t->columns * t->values + column->first + k];
+        }
+        tr_scope_pop(scope);
+    }
+    return tr_status_get();
+}
+
 static tr_status find(const args *a, const tr_run *run, const tr_anomaly_options *o, findings *f)
 {
-    const char       *normal = chosen_classes(a, "normal");
     const tr_dataset *d = run->dataset, *known = d;
-    if (normal == NULL) normal = run->classes;
     f->count = at_most(d->count[TR_TEST], int_of(a, "limit", 0));
     f->score = tr_scope_alloc((size_t)f->count * sizeof *f->score);
     f->labels = d->classes > 0 ? tr_dataset_labels(d, TR_TEST, 0, f->count) : NULL;
+    const char *normal = normal_classes(a, run, f);
     if (normal != NULL && f->labels != NULL) {
         f->anomalous = tr_scope_alloc((size_t)f->count * sizeof *f->anomalous);
-        known = tr_dataset_open(d->spec, &(tr_dataset_options){ .classes = normal });
+        known =
+            tr_dataset_open(run->table != NULL ? run->data : d->spec, /* with the same numbers */
+                            &(tr_dataset_options){ .classes = normal, .table = run->table });
     }
     f->threshold = find_threshold(a, run, normal, o);
     if (tr_status_get() != TR_OK) return tr_status_get();
     for (int64_t i = 0; i < f->count && f->anomalous != NULL; i++)
         f->anomalous[i] = !tr_dataset_has_class(known, ((int64_t *)f->labels->data)[i]);
-    return tr_anomaly_scores(run->model, d, TR_TEST, 0, f->count, o, f->score);
+    tr_anomaly_scores(run->model, d, TR_TEST, 0, f->count, o, f->score);
+    return find_columns(run, f);
 }
 
-static tr_status write_scores(const char *path, const findings *f)
+/* The column of a table that adds most to the score of row i. */
+static const char *worst_column(const tr_table *t, const findings *f, int64_t i)
 {
-    tri_writer w;
+    const float *part = f->column + i * t->columns;
+    int64_t      worst = 0;
+    for (int64_t c = 1; c < t->columns; c++)
+        if (part[c] > part[worst]) worst = c;
+    return t->column[worst].name;
+}
+
+/* Rows of a table are counted from 1, as a reader of the file would. */
+static tr_status write_scores(const char *path, const tr_dataset *d, const findings *f)
+{
+    const tr_table *t = d->table;
+    tri_writer      w;
     if (path == NULL || tri_writer_open(&w, path) != TR_OK) return tr_status_get();
-    tri_writer_printf(&w, "index,%sscore,flagged%s\n", f->labels != NULL ? "label," : "",
-                      f->anomalous != NULL ? ",anomalous" : "");
+    tri_writer_printf(&w, "%s,%sscore,flagged%s%s\n", t != NULL ? "row" : "index",
+                      f->labels != NULL ? "label," : "", f->anomalous != NULL ? ",anomalous" : "",
+                      t != NULL ? ",worst_column" : "");
     for (int64_t i = 0; i < f->count; i++) {
-        tri_writer_printf(&w, "%lld,", (long long)i);
-        if (f->labels != NULL)
-            tri_writer_printf(&w, "%lld,", (long long)((int64_t *)f->labels->data)[i]);
+        const int64_t label = f->labels != NULL ? ((int64_t *)f->labels->data)[i] : -1;
+        tri_writer_printf(&w, "%lld,",
+                          (long long)(t != NULL ? tr_dataset_row(d, TR_TEST, i) + 1 : i));
+        if (label >= 0) {
+            tri_csv_write_cell(&w, class_name(d, label), ',');
+            tri_writer_printf(&w, ",");
+        }
         tri_writer_printf(&w, "%.9g,%d", f->score[i], f->score[i] > f->threshold);
         if (f->anomalous != NULL) tri_writer_printf(&w, ",%d", f->anomalous[i]);
+        if (t != NULL) tri_writer_printf(&w, ",");
+        if (t != NULL) tri_csv_write_cell(&w, worst_column(t, f, i), ',');
         tri_writer_printf(&w, "\n");
     }
     return tri_writer_close(&w);
@@ -129,6 +193,34 @@ static tr_status draw(const args *a, const tr_run *run, const findings *f, const
     rows[3] = tr_model_reconstruct(run->model, rows[2]);
     const tr_tensor *picture = tri_plot_rows(&(tri_rows_plot){
         .images = tr_concat(rows, 4, 0), .columns = count, .row_labels = labels });
+    return picture != NULL ? tr_save_image(path, picture) : tr_status_get();
+}
+
+/* What each column adds to the score on average, of the rows above the threshold and of others. */
+static tr_status draw_columns(const tr_run *run, const findings *f, const char *path)
+{
+    enum { MOST = 40 };
+    static const char *const names[] = { "flagged", "others" };
+    const tr_table          *t = run->dataset->table;
+    const char              *labels[MOST];
+    double                   bars[2 * MOST], count[2] = { 0, 0 };
+    int                      rows = 0;
+    for (int64_t i = 0; i < f->count; i++) count[f->score[i] > f->threshold ? 0 : 1]++;
+    for (int64_t c = 0; c < t->columns && rows < MOST; c++) {
+        double sum[2] = { 0, 0 };
+        if (t->column[c].kind > TR_COLUMN_CATEGORY) continue;
+        for (int64_t i = 0; i < f->count; i++)
+            sum[f->score[i] > f->threshold ? 0 : 1] += (double)f->column[i * t->columns + c];
+        for (int k = 0; k < 2; k++) bars[2 * rows + k] = sum[k] / count[k];
+        labels[rows++] = t->column[c].name;
+    }
+    const tr_tensor *picture =
+        tri_plot_bars(&(tri_bar_plot){ .title = "Squared error of each column, mean over rows",
+                                       .labels = labels,
+                                       .names = names,
+                                       .values = bars,
+                                       .rows = rows,
+                                       .bars = 2 });
     return picture != NULL ? tr_save_image(path, picture) : tr_status_get();
 }
 
@@ -169,12 +261,15 @@ int run_anomaly(const args *a)
     if (has(a, "normal") && has(a, "exclude"))
         return usage_error(a, "give --normal or --exclude, not both");
     if (!score_options(a, &options)) return EXIT_USAGE;
-    tr_run *run = open_use(a);
+    tr_run *run = open_rows(a);
     if (run == NULL || find(a, run, &options, &f) != TR_OK) return end_setup();
     const char *path = out_path(a, run, "anomaly.csv");
-    write_scores(path, &f);
+    write_scores(path, run->dataset, &f);
+    const char *picture = text_of(a, "picture", text_from("%s/anomaly.png", run->dir));
     if (draws(run->dataset))
-        draw(a, run, &f, text_of(a, "picture", text_from("%s/anomaly.png", run->dir)));
+        draw(a, run, &f, picture);
+    else if (f.column != NULL)
+        draw_columns(run, &f, picture);
     if (tr_status_get() == TR_OK) tell(a, path, figures, judge(&f, figures), NULL);
     return end_run();
 }

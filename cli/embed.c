@@ -70,7 +70,7 @@ int run_embed(const args *a)
     const bool  tsne = strcmp(kind, "tsne") == 0;
     if (!tsne && strcmp(kind, "plane") != 0)
         return usage_error(a, "--map is %s; it must be plane or tsne", kind);
-    tr_run *run = open_use(a);
+    tr_run *run = has(a, "train") ? open_use(a) : open_rows(a);
     if (run == NULL) return end_setup();
     const tr_dataset   *d = run->dataset;
     const tr_data_split split = has(a, "train") ? TR_TRAIN : TR_TEST;

@@ -9,13 +9,17 @@
 
 const arg_option impute_options[] = {
     ARG_DATA,
-    ARG_OUT("picture, or the filled values as .npy or .csv [RUN/impute.png, for tables .csv]"),
-    { "rate", 0, ARG_NUMBER, "X", 0, 1, "hide each value with this probability [0.5]" },
+    ARG_OUT("picture, or the filled values as .npy or .csv; of a table the whole table as CSV "
+            "[RUN/impute.png, for tables .csv]"),
+    { "picture", 0, ARG_TEXT, "FILE", 0, 0,
+      "of tables: the error of each column [RUN/impute.png]" },
+    { "rate", 0, ARG_NUMBER, "X", 0, 1,
+      "hide each value with this probability [0.5, of tables 0.2]" },
     { "block", 0, ARG_INT, "N", 1, 65536, "hide a square of N x N pixels, anywhere" },
-    { "columns", 0, ARG_TEXT, "I,J,..", 0, 0, "hide these columns" },
+    { "columns", 0, ARG_TEXT, "I,J,..", 0, 0, "hide these columns; of a table by name or number" },
     { "mask", 0, ARG_TEXT, "FILE", 0, 0,
       "hide what is not 0 in this .npy, or not black in this picture" },
-    { "steps", 0, ARG_INT, "N", 1, 10000, "rounds of filling in [20]" },
+    { "steps", 0, ARG_INT, "N", 1, 10000, "rounds of filling in [20, of tables 3]" },
     { "components", 0, ARG_INT, "N", 1, 4096, "of PCA [as many as the code has, at most 32]" },
     { "limit", 0, ARG_INT, "N", 1, 1e12, "measure on the first N test images [1000]" },
     { "count", 'n', ARG_INT, "N", 1, 100, "images to draw [10]" },
@@ -148,8 +152,9 @@ static int finish(const args *a, const tr_run *run, tr_tensor *x, tr_tensor *mis
 
 int run_impute(const args *a)
 {
-    tr_run *run = open_use(a);
+    tr_run *run = open_rows(a);
     if (run == NULL) return end_setup();
+    if (run->dataset->table != NULL) return run_impute_table(a, run);
     const tr_dataset *d = run->dataset;
     const int64_t     steps = int_of(a, "steps", 20), pixels = d->height * d->width * d->channels;
     const tr_shape    code = tr_code_shape(run->model);

@@ -33,14 +33,25 @@ bool draws(const tr_dataset *d)
     return d->height > 1 && (d->channels == 1 || d->channels == 3);
 }
 
-tr_run *open_use(const args *a)
+static tr_run *with_test_rows(tr_run *run)
 {
-    tr_run *run = open_run(a, TR_OPEN_WEIGHTS, true);
     tr_set_recording(false);
-    if (run == NULL) return NULL;
+    if (run == NULL || tr_status_get() != TR_OK) return NULL;
     if (run->dataset->count[TR_TEST] > 0) return run;
     tr_fail(TR_ERR_VALUE, "%s has no test split", run->dataset->spec);
     return NULL;
+}
+
+tr_run *open_use(const args *a)
+{
+    return with_test_rows(open_run(a, TR_OPEN_WEIGHTS, true));
+}
+
+tr_run *open_rows(const args *a)
+{
+    tr_run *run = open_run(a, TR_OPEN_WEIGHTS, false);
+    if (run != NULL) tr_run_use_rows(run, text_of(a, "data", NULL));
+    return with_test_rows(run);
 }
 
 tr_tensor *image_rows(const tr_dataset *d, tr_data_split split, int64_t limit)

@@ -63,6 +63,8 @@ bool draws(const tr_dataset *d);
 
 /* Opens run and data for a command that works on images of the test split; NULL on error. */
 tr_run *open_use(const args *a);
+/* The same for commands that look at all rows of a table that --data names. */
+tr_run *open_rows(const args *a);
 
 extern const arg_option traverse_options[], manifold_options[], arithmetic_options[];
 int                     run_traverse(const args *a);
@@ -74,6 +76,7 @@ int                     run_anomaly(const args *a);
 
 extern const arg_option impute_options[];
 int                     run_impute(const args *a);
+int                     run_impute_table(const args *a, tr_run *run); /* the rest, for tables */
 
 extern const arg_option embed_options[];
 int                     run_embed(const args *a);

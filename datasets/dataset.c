@@ -8,6 +8,7 @@
 
 #include "tensor/core.h"
 
+#include <math.h>
 #include <string.h>
 
 /* clang-format off */
@@ -27,8 +28,9 @@ static const tri_kind kinds[] = {
         "IDX files of bytes, plain or .gz" }, tri_open_idx },
     { { "npy", "npy:FILE",
         "a NumPy array, one row or image for each index of its first axis" }, tri_open_npy },
-    { { "csv", "csv:FILE",
-        "a table of numbers, each column scaled to [0, 1]" }, tri_open_csv },
+    { { "csv", "csv:FILE[,label=COLUMN]",
+        "a table of numbers and names, with missing values; numbers are scaled to [0, 1]" },
+      tri_open_csv },
     { { "images", "images:DIR",
         "PNG, PGM and PPM pictures; the class is the folder's name" }, tri_open_images },
 };
@@ -55,7 +57,7 @@ static const tri_kind *find_kind(const char *spec, const char **argument)
 {
     const char *colon = strchr(spec, ':');
     size_t length = colon ? (size_t)(colon - spec) : strlen(spec);
-    char known[256];
+    char known[320];
     size_t used = 0;
     for (int i = 0; i < KINDS; i++) {
         const char *name = kinds[i].face.name;
@@ -83,8 +85,8 @@ tr_dataset *tr_dataset_open(const char *spec, const tr_dataset_options *options)
     }
     tr_dataset_options o = options ? *options : (tr_dataset_options){ 0 };
     if (o.test_fraction == 0) o.test_fraction = 0.1;
-    if (!(o.test_fraction > 0 && o.test_fraction < 1)) {
-        tr_fail(TR_ERR_VALUE, "dataset: test_fraction is %g, expected more than 0 and less than 1",
+    if (!(o.test_fraction > 0 && o.test_fraction <= 1)) {
+        tr_fail(TR_ERR_VALUE, "dataset: test_fraction is %g, expected more than 0 and at most 1",
                 o.test_fraction);
         return NULL;
     }
@@ -99,7 +101,8 @@ tr_dataset *tr_dataset_open(const char *spec, const tr_dataset_options *options)
     d->spec = copy;
     d->source = source;
     if (kind->open(d, argument, &o) != TR_OK) return NULL;
-    if (o.classes) tri_keep_classes(d, o.classes);
+    if (o.classes && tri_keep_classes(d, o.classes) != TR_OK) return NULL;
+    if (source->settle) source->settle(d, &o);
     return tri_failed() ? NULL : d;
 }
 
@@ -107,8 +110,8 @@ tr_status tri_split_rows(tr_dataset *d, tri_rows rows, int64_t count, double tes
 {
     int64_t *row = tr_scope_alloc(sizeof(int64_t) * (size_t)(count > 0 ? count : 1));
     if (!row) return tr_status_get();
-    /* Row i is a test row where i * fraction passes a whole number; the first row never is, so a
-     * set of one row can be trained on. */
+    /* Row i is a test row where i * fraction passes a whole number; unless all rows are, the first
+     * never is, so a set of one row can be trained on. */
     int64_t *test = row + count, tests = 0, trains = 0;
     for (int64_t i = count - 1; i >= 0; i--) {
         if ((int64_t)((double)(i + 1) * test_fraction) > (int64_t)((double)i * test_fraction)) {
@@ -172,7 +175,15 @@ static void bytes_to_floats(const uint8_t *bytes, float *x, int64_t n)
     for (int64_t i = 0; i < n; i++) x[i] = (float)bytes[i] / 255.0f;
 }
 
-void tri_source_read(const tr_dataset *d, tr_data_split split, int64_t index, float *x)
+/* The place of an image among the rows of its split's storage. */
+static int64_t row_of(const tr_dataset *d, tr_data_split split, int64_t index)
+{
+    const int64_t *row = d->source->split[split].row;
+    return row ? row[index] : index;
+}
+
+/* Image `index` of a split as f32, row-major; NaN where a value is missing. */
+static void read_values(const tr_dataset *d, tr_data_split split, int64_t index, float *x)
 {
     const tri_source *source = d->source;
     const tri_rows *rows = &source->split[split];
@@ -180,25 +191,61 @@ void tri_source_read(const tr_dataset *d, tr_data_split split, int64_t index, fl
     if (source->draw) {
         uint8_t *pixels = source->cache[split] + index * size;
         if (!source->drawn[split][index]) {
-            source->draw(source->seed, split, rows->row ? rows->row[index] : index, pixels);
+            source->draw(source->seed, split, row_of(d, split, index), pixels);
             source->drawn[split][index] = 1;
         }
         bytes_to_floats(pixels, x, size);
         return;
     }
-    int64_t row = rows->row ? rows->row[index] : index;
+    int64_t row = row_of(d, split, index);
     if (rows->bytes)
         bytes_to_floats(rows->bytes + row * size, x, size);
     else
         memcpy(x, rows->values + row * size, sizeof(float) * (size_t)size);
 }
 
+/* Puts the stand-ins where values are missing, and tells where, if `known` is not NULL. */
+static void fill_missing(const float *fill, float *x, float *known, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) {
+        const bool there = !isnan(x[i]);
+        if (known) known[i] = there ? 1 : 0;
+        if (!there) x[i] = fill[i];
+    }
+}
+
+static void read_image(const tr_dataset *d, tr_data_split split, int64_t index, float *x,
+                       float *known)
+{
+    read_values(d, split, index, x);
+    if (d->has_missing) fill_missing(d->blank->data, x, known, image_size(d));
+}
+
 int64_t tri_source_label(const tr_dataset *d, tr_data_split split, int64_t index)
 {
     const tri_source *source = d->source;
     const tri_rows *rows = &source->split[split];
-    int64_t row = rows->row ? rows->row[index] : index;
+    int64_t row = row_of(d, split, index);
     return source->label ? source->label(source->seed, split, row) : rows->labels[row];
+}
+
+tr_status tri_batch_make(const tr_dataset *d, int64_t n, tr_batch *batch)
+{
+    const tr_shape shape = TR_SHAPE(n, d->height, d->width, d->channels);
+    *batch = (tr_batch){ .x = tr_empty(TR_F32, shape), .index = tr_empty(TR_I64, TR_SHAPE(n)) };
+    if (d->has_missing) batch->known = tr_empty(TR_F32, shape);
+    if (d->classes > 0) batch->labels = tr_empty(TR_I64, TR_SHAPE(n));
+    return tr_status_get();
+}
+
+void tri_batch_read(const tr_dataset *d, tr_data_split split, int64_t index, const tr_batch *batch,
+                    int64_t i)
+{
+    const int64_t size = image_size(d);
+    ((int64_t *)batch->index->data)[i] = index;
+    if (batch->labels) ((int64_t *)batch->labels->data)[i] = tri_source_label(d, split, index);
+    read_image(d, split, index, (float *)batch->x->data + i * size,
+               batch->known ? (float *)batch->known->data + i * size : NULL);
 }
 
 int64_t tri_source_grain(const tr_dataset *d)
@@ -229,15 +276,20 @@ typedef struct read_job {
     const tr_dataset *dataset;
     tr_data_split split;
     int64_t begin;
+    const tr_batch *batch; /* or the images alone: */
     float *x;
 } read_job;
 
 static void read_piece(void *context, int64_t begin, int64_t end)
 {
     const read_job *job = context;
-    int64_t size = image_size(job->dataset);
-    for (int64_t i = begin; i < end; i++)
-        tri_source_read(job->dataset, job->split, job->begin + i, job->x + i * size);
+    const tr_dataset *d = job->dataset;
+    for (int64_t i = begin; i < end; i++) {
+        if (job->batch)
+            tri_batch_read(d, job->split, job->begin + i, job->batch, i);
+        else
+            read_image(d, job->split, job->begin + i, job->x + i * image_size(d), NULL);
+    }
 }
 
 tr_tensor *tr_dataset_images(const tr_dataset *dataset, tr_data_split split, int64_t begin,
@@ -248,9 +300,26 @@ tr_tensor *tr_dataset_images(const tr_dataset *dataset, tr_data_split split, int
     tr_tensor *x =
         tr_empty(TR_F32, TR_SHAPE(end - begin, dataset->height, dataset->width, dataset->channels));
     if (!x) return NULL;
-    read_job job = { dataset, split, begin, x->data };
+    read_job job = { dataset, split, begin, NULL, x->data };
     tri_parallel_for(end - begin, tri_source_grain(dataset), read_piece, &job);
     return x;
+}
+
+tr_status tr_dataset_read(const tr_dataset *dataset, tr_data_split split, int64_t begin,
+                          int64_t end, tr_batch *batch)
+{
+    if (!check_range("dataset_read", dataset, split, begin, end)) return tr_status_get();
+    if (tri_source_prepare(dataset, split) != TR_OK) return tr_status_get();
+    if (tri_batch_make(dataset, end - begin, batch) != TR_OK) return tr_status_get();
+    read_job job = { dataset, split, begin, batch, NULL };
+    tri_parallel_for(end - begin, tri_source_grain(dataset), read_piece, &job);
+    return TR_OK;
+}
+
+int64_t tr_dataset_row(const tr_dataset *dataset, tr_data_split split, int64_t index)
+{
+    if (!dataset || index < 0 || index >= dataset->count[split]) return index;
+    return row_of(dataset, split, index);
 }
 
 tr_tensor *tr_dataset_labels(const tr_dataset *dataset, tr_data_split split, int64_t begin,
@@ -273,7 +342,6 @@ int tr_dataset_factors(const tr_dataset *dataset, tr_data_split split, int64_t i
 {
     if (!dataset || !dataset->source->factors || index < 0 || index >= dataset->count[split])
         return 0;
-    const int64_t *row = dataset->source->split[split].row;
-    return dataset->source->factors(dataset->source->seed, split, row ? row[index] : index,
+    return dataset->source->factors(dataset->source->seed, split, row_of(dataset, split, index),
                                     factors);
 }

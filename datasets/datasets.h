@@ -1,4 +1,5 @@
 /* datasets.h: images and their labels: built-in sets, readers, the loader of batches, pictures.
+ * A row of a table is an image of height 1, whose pixels are the row's values (table.h).
  *
  *     tr_dataset *digits = tr_dataset_open("digits", NULL);
  *     tr_loader  *loader = tr_loader_new(digits, &(tr_loader_options){ .shuffle = true });
@@ -11,7 +12,7 @@
 #ifndef TENREC_DATASETS_H
 #define TENREC_DATASETS_H
 
-#include "tensor/tensor.h"
+#include "datasets/table.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -32,18 +33,24 @@ typedef struct tr_dataset {
     const char *const *class_names;  /* [classes], or NULL where the numbers are the names */
     int64_t            count[2];     /* images of [TR_TRAIN] and of [TR_TEST] */
     const char *classes_kept; /* the train split has only these, as in the options; NULL: all */
+    bool        has_missing;  /* some values are unknown: batches tell which are known */
+    tr_tensor  *blank;        /* f32 [H, W, C]: what x has where a value is missing; NULL: no table */
+    const tr_table *table;    /* csv: what the values of x mean; NULL: no table */
     struct tri_source *source;       /* where the images come from */
 } tr_dataset;
 
 typedef struct tr_dataset_options {
     uint64_t seed;          /* of the procedural sets: another seed gives other images */
     double   test_fraction; /* of sets that come in one piece (idx, npy, csv, images): this share,
-                               evenly spaced, is the test split; in (0, 1); 0 stands for 0.1 */
+                               evenly spaced, is the test split; in (0, 1], 1 for all rows in the
+                               order of the file; 0 stands for 0.1 */
     bool     allow_partial; /* cifar10: take the batches that are there */
     int64_t  height, width; /* images: the size that pictures are brought to; 0 stands for 64 */
     bool     gray;          /* images: one channel instead of three */
     const char *classes;    /* keep these classes only in the train split: numbers or names with
                                commas between, "0,1"; after a '!' all but these, "!9". NULL: all */
+    const tr_table *table;  /* csv: columns mean what they mean here, so that a model sees this file
+                               as it saw that one; NULL: learn it from the train split */
 } tr_dataset_options;
 
 /* Opens a dataset by its specification:
@@ -57,9 +64,8 @@ typedef struct tr_dataset_options {
  *   idx:IMAGES[,LABELS] u8 IDX files [N, H, W] or [N, H, W, C], and [N]; plain or .gz
  *   npy:FILE            u8 (shown as value / 255), f32 or f64 (taken as it is): [N, D], [N, H, W]
  *                       or [N, H, W, C]; rows of D numbers are images 1 x D x 1
- *   csv:FILE            numbers between commas, an optional header line; each column is brought to
- *                       [0, 1] by its smallest and largest training value (a test value may lie
- *                       outside); images 1 x columns x 1
+ *   csv:FILE[,label=COLUMN]...  a table of numbers and names, cells may be missing; numbers are
+ *                       brought to [0, 1], names become a value for each category: table.h
  *   images:DIR          PNG, PGM and PPM pictures, scaled and centre-cropped to options' size; the
  *                       class is the name of the sub-folder; without sub-folders there are no
  *                       labels. The order is a fixed shuffle of the sorted names.
@@ -78,6 +84,16 @@ TR_API tr_dataset *tr_dataset_open(const char *spec, const tr_dataset_options *o
  * range outside the split. */
 TR_API tr_tensor *tr_dataset_images(const tr_dataset *dataset, tr_data_split split, int64_t begin,
                                     int64_t end);
+
+struct tr_batch;
+
+/* The same with all that belongs to them, as in a batch of a loader, in the innermost scope. */
+TR_API tr_status tr_dataset_read(const tr_dataset *dataset, tr_data_split split, int64_t begin,
+                                 int64_t end, struct tr_batch *batch);
+
+/* The place in the file, from 0, of image `index` of a split of a set that came in one piece; of
+ * other sets, and outside of the split, the index itself. */
+TR_API int64_t tr_dataset_row(const tr_dataset *dataset, tr_data_split split, int64_t index);
 
 /* Their labels: i64 [end - begin]. Errors: a range outside the split, a set without labels. */
 TR_API tr_tensor *tr_dataset_labels(const tr_dataset *dataset, tr_data_split split, int64_t begin,
@@ -123,7 +139,8 @@ typedef struct tr_loader_options {
 
 /* The tensors belong to the loader and hold these values until the next call on it. */
 typedef struct tr_batch {
-    tr_tensor *x;      /* f32 [N, H, W, C] */
+    tr_tensor *x;      /* f32 [N, H, W, C]; its mean over the train split where a value is missing */
+    tr_tensor *known;  /* f32 [N, H, W, C]: 1, or 0 where a value is missing; NULL: all are known */
     tr_tensor *labels; /* i64 [N]; NULL for a set without labels */
     tr_tensor *index;  /* i64 [N]: positions in the split */
 } tr_batch;

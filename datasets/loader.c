@@ -72,12 +72,11 @@ static tr_status make_tensors(tr_loader *loader)
     const tr_loader_options *o = &loader->options;
     int64_t images = o->end - o->begin, rest = images % o->batch;
     int64_t batch = images < o->batch ? images : o->batch;
-    loader->full.x = tr_empty(TR_F32, TR_SHAPE(batch, d->height, d->width, d->channels));
-    loader->full.index = tr_empty(TR_I64, TR_SHAPE(batch));
-    if (d->classes > 0) loader->full.labels = tr_empty(TR_I64, TR_SHAPE(batch));
+    tri_batch_make(d, batch, &loader->full);
     loader->last = loader->full;
     if (!tri_failed() && rest != 0 && rest != batch) {
         loader->last.x = first_rows(loader->full.x, rest);
+        loader->last.known = first_rows(loader->full.known, rest);
         loader->last.index = first_rows(loader->full.index, rest);
         loader->last.labels = first_rows(loader->full.labels, rest);
     }
@@ -131,15 +130,10 @@ static void fill_piece(void *context, int64_t begin, int64_t end)
     const fill_job *job = context;
     const tr_loader *loader = job->loader;
     const tr_dataset *d = loader->dataset;
-    tr_data_split split = loader->options.split;
-    int64_t size = d->height * d->width * d->channels;
     for (int64_t i = begin; i < end; i++) {
         int64_t k = job->first + i;
         int64_t index = loader->options.begin + (loader->order ? loader->order[k] : k);
-        ((int64_t *)job->batch->index->data)[i] = index;
-        if (job->batch->labels)
-            ((int64_t *)job->batch->labels->data)[i] = tri_source_label(d, split, index);
-        tri_source_read(d, split, index, (float *)job->batch->x->data + i * size);
+        tri_batch_read(d, loader->options.split, index, job->batch, i);
     }
 }
 
@@ -148,6 +142,7 @@ static void mark_changed(const tr_batch *batch)
 {
     batch->x->storage->version++;
     batch->index->storage->version++;
+    if (batch->known) batch->known->storage->version++;
     if (batch->labels) batch->labels->storage->version++;
 }
 

@@ -8,19 +8,32 @@
 #ifndef TENREC_DATASETS_SOURCE_H
 #define TENREC_DATASETS_SOURCE_H
 
+#include "datasets/csv.h"
 #include "datasets/datasets.h"
 
 /* The rows of one split: image i is row[i] (or i where row is NULL) of `bytes` or of `values`, or
  * of what `draw` draws. */
 typedef struct tri_rows {
     const uint8_t *bytes;  /* [rows, H * W * C], shown as value / 255; NULL: see values */
-    const float *values;   /* [rows, H * W * C], shown as they are */
+    const float *values;   /* [rows, H * W * C], shown as they are; NaN: missing */
     const int64_t *labels; /* [rows], or NULL */
     const int64_t *row;
 } tri_rows;
 
+/* A table: what its columns mean, and its cells (table.c). */
+typedef struct tri_table {
+    tr_table   face;
+    tr_column *column; /* face.column */
+    tri_csv    csv;
+} tri_table;
+
 typedef struct tri_source {
     tri_rows split[2];
+    tri_table *table;  /* NULL: no table */
+
+    /* Makes what depends on the rows that are left to train on, once classes are chosen; or NULL.
+     */
+    tr_status (*settle)(tr_dataset *dataset, const tr_dataset_options *options);
 
     /* Procedural sets: pure functions of (seed, split, index). Drawn images are kept in `cache`,
      * whose image i is valid where drawn[i] is set; allocated when a split is first used. */
@@ -58,11 +71,16 @@ tr_status tri_keep_classes(tr_dataset *d, const char *classes);
 
 /* --- Using a source (dataset.c) -------------------------------------------------------- */
 
-/* Takes the memory that reading a split needs; call once before the two functions below. */
+/* Takes the memory that reading a split needs; call once before the functions below. */
 tr_status tri_source_prepare(const tr_dataset *d, tr_data_split split);
 
-/* Image `index` of a split as f32, row-major. Several threads may read different images at once. */
-void tri_source_read(const tr_dataset *d, tr_data_split split, int64_t index, float *x);
+/* The tensors of a batch of n images, empty, in the innermost scope. */
+tr_status tri_batch_make(const tr_dataset *d, int64_t n, tr_batch *batch);
+
+/* Puts image `index` of a split in place i of such a batch. Several threads may do so at once for
+ * different images. */
+void    tri_batch_read(const tr_dataset *d, tr_data_split split, int64_t index,
+                       const tr_batch *batch, int64_t i);
 int64_t tri_source_label(const tr_dataset *d, tr_data_split split, int64_t index);
 
 /* How many images a thread should take at a time: few where they are drawn, and so many where they

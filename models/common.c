@@ -48,17 +48,54 @@ tr_tensor *tri_decode(tr_model *m, tr_tensor *z)
     return tr_forward(decoder, z);
 }
 
-tr_tensor *tri_reconstruction_loss(tri_distance kind, tr_activation output, tr_tensor *raw,
-                                   tr_tensor *target, tr_loss_unit unit)
+/* t in the shape of x, whose batch may be several times as large. */
+static tr_tensor *fit_to(tr_tensor *t, const tr_tensor *x)
 {
-    const tr_reduction reduction = unit == TR_PER_PIXEL ? TR_MEAN : TR_SUM;
-    const int64_t      n = tr_dim(target, 0);
-    tr_tensor         *distance;
+    const int64_t n = tr_dim(t, 0), times = n > 0 ? tr_dim(x, 0) / n : 1;
+    tr_shape      shape = tr_shape_of(t);
+    if (times > 1) {
+        for (int i = shape.rank++; i > 0; i--) shape.dim[i] = shape.dim[i - 1];
+        shape.dim[0] = times;
+        t = tr_expand(t, shape);
+    }
+    return tr_reshape(t, tr_shape_of(x));
+}
+
+tr_tensor *tri_target(const tr_model *m, tr_tensor *x)
+{
+    return m->target != NULL && x != NULL ? fit_to(m->target, x) : x;
+}
+
+tr_tensor *tri_counted(const tr_model *m, tr_tensor *values)
+{
+    if (m->known == NULL || values == NULL) return values;
+    return tr_mul(values, fit_to(m->known, values));
+}
+
+/* Of distances apart: their average over those that count, which may be none. */
+static tr_tensor *counted_mean(const tr_model *m, tr_tensor *distance)
+{
+    tr_tensor   *one = tr_scalar(m->known->dtype, 1);
+    tr_tensor   *count = tr_maximum(tr_sum(m->known, TR_ALL_AXES, false), one);
+    const double times = (double)tr_numel(distance) / (double)tr_numel(m->known);
+    tr_tensor   *sum = tr_sum(tri_counted(m, distance), TR_ALL_AXES, false);
+    return tr_scale(tr_div(sum, count), 1 / times);
+}
+
+tr_tensor *tri_reconstruction_loss(const tr_model *m, tri_distance kind, tr_activation output,
+                                   tr_tensor *raw, tr_tensor *x)
+{
+    const bool         mean = m->type->unit == TR_PER_PIXEL, all = m->known == NULL;
+    const tr_reduction reduction = !all ? TR_NONE : mean ? TR_MEAN : TR_SUM;
+    const int64_t      n = tr_dim(x, 0);
+    tr_tensor         *target = tri_target(m, x), *distance;
     if (kind == TRI_BCE)
         distance = tr_bce_with_logits(raw, target, reduction);
     else
         distance = tr_mse(tr_activate(raw, output), target, reduction);
-    return unit == TR_PER_PIXEL || n == 0 ? distance : tr_scale(distance, 1 / (double)n);
+    if (distance == NULL || n == 0 || (all && mean)) return distance;
+    if (mean) return counted_mean(m, distance);
+    return tr_scale(tr_sum(tri_counted(m, distance), TR_ALL_AXES, false), 1 / (double)n);
 }
 
 /* --- Options and terms
@@ -104,9 +141,9 @@ tr_status tri_plain_mlp(tr_model *m, tr_activation code, tr_activation output)
 tr_tensor *tri_plain_term(tr_model *m, tr_terms *terms, tr_tensor *code, tr_tensor *target)
 {
     const tri_plain *p = m->self;
-    return tri_add_term(terms, "reconstruction",
-                        tri_reconstruction_loss(p->distance, p->output, tri_decode(m, code), target,
-                                                m->type->unit));
+    return tri_add_term(
+        terms, "reconstruction",
+        tri_reconstruction_loss(m, p->distance, p->output, tri_decode(m, code), target));
 }
 
 tr_terms tri_plain_loss(tr_model *m, tr_tensor *input, tr_tensor *target)

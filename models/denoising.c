@@ -4,7 +4,8 @@
  *     x~ = corrupt(x),  minimise d(x, decode(encode(x~)))
  *
  * Noise: gaussian  x~ = clip(x + level N(0, 1), 0, 1)     the source's, with level 0.5
- *        mask      x~ = 0 with probability level, else x
+ *        mask      x~ = 0 with probability level, else x; of tables not 0 but what stands for a
+ *                  missing value, so that the network learns to fill in (Gondara & Wang 2018)
  *        salt-pepper  x~ = 0 or 1 with probability level, else x
  * Network: 784-128-64-32-64-128-784, ReLU, sigmoid output. */
 #include "models/zoo.h"

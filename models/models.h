@@ -129,6 +129,9 @@ struct tr_model {
     double epoch; /* how many epochs it was trained, with the fraction of the one under
                      way; whoever trains it sets this before each step. Schedules such
                      as a KL warm-up follow it, in training mode */
+    tr_tensor *target, *known; /* tr_model_set_target */
+    tr_tensor *blank;          /* [H, W, C]: what x has where a value is missing; noise that hides
+                                  values puts it there. NULL: 0 */
     tr_module *net;
     void      *self; /* the type's own */
 };
@@ -141,6 +144,12 @@ TR_API const tr_model_type *tr_model_find(const char *name);
  * number of classes, 0 too. */
 TR_API tr_model *tr_model_new(const tr_model_type *type, tr_settings *settings, tr_shape input,
                               int64_t classes, uint64_t seed);
+
+/* What losses and likelihoods of the next batch are about, where it is not simply all of x: the
+ * values that the model must give, [N, H, W, C] (NULL: x itself), and those that count, of the same
+ * shape and dtype, 1 or 0 (NULL: all). Averages are over the values that count; a sum for each
+ * picture leaves the others out. Holds until it is set again; NULL, NULL is the beginning. */
+TR_API void tr_model_set_target(tr_model *m, tr_tensor *target, tr_tensor *known);
 
 /* These check shapes and call the type's functions. In evaluation mode turn recording off around
  * them. */

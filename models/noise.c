@@ -38,7 +38,10 @@ static tr_noise kind_of(const tr_model *m)
 
 tr_tensor *tri_corrupt(tr_model *m, tr_tensor *x, tr_rng *rng)
 {
-    return tr_add_noise(x, kind_of(m), tr_settings_float(m->settings, "level"), rng);
+    const tr_noise kind = kind_of(m);
+    const double   level = tr_settings_float(m->settings, "level");
+    if (kind != TR_NOISE_MASK || m->blank == NULL) return tr_add_noise(x, kind, level, rng);
+    return tr_add(tr_add_noise(tr_sub(x, m->blank), kind, level, rng), m->blank);
 }
 
 tr_status tri_check_noise(const tr_model *m)

@@ -110,7 +110,8 @@ static tr_terms loss(tr_model *m, tr_tensor *x, tr_tensor *labels, tr_rng *rng)
 {
     (void)labels;
     (void)rng;
-    tr_tensor *error = tr_mse(decode_rows(m, encode(m, x)), tri_rows(x), TR_MEAN);
+    tr_tensor *raw = decode_rows(m, encode(m, x));
+    tr_tensor *error = tri_reconstruction_loss(m, TRI_MSE, TR_IDENTITY, raw, tri_rows(x));
     tr_terms   terms = { 0 };
     terms.loss = tri_add_term(&terms, "reconstruction", error);
     return terms;

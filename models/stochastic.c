@@ -49,11 +49,13 @@ static tr_tensor *encode(tr_model *m, tr_tensor *x)
 static tr_tensor *surprise(const tr_model *m, tr_tensor *raw, tr_tensor *rows)
 {
     tr_tensor *part[2] = { NULL, NULL };
-    if (!gaussian(m)) return tri_reconstruction_loss(TRI_BCE, TR_SIGMOID, raw, rows, TR_PER_IMAGE);
+    if (!gaussian(m)) return tri_reconstruction_loss(m, TRI_BCE, TR_SIGMOID, raw, rows);
     if (tr_chunk(raw, 1, 2, part) != TR_OK) return NULL;
     tr_tensor *variance = tr_add_scalar(tr_softplus(part[1]), 1e-4);
-    tr_tensor *density = tr_normal_log_density(rows, tr_sigmoid(part[0]), tr_log(variance));
-    return tr_neg(tr_mean(tr_sum(density, TR_AXES(1), false), TR_ALL_AXES, false));
+    tr_tensor *density =
+        tr_normal_log_density(tri_target(m, rows), tr_sigmoid(part[0]), tr_log(variance));
+    tr_tensor *sum = tr_sum(tri_counted(m, density), TR_AXES(1), false);
+    return tr_neg(tr_mean(sum, TR_ALL_AXES, false));
 }
 
 static tr_terms loss(tr_model *m, tr_tensor *x, tr_tensor *labels, tr_rng *rng)

@@ -82,6 +82,7 @@ tr_tensor *tri_log_pixels(const tr_model *m, tr_tensor *raw, tr_tensor *rows)
     const tri_variational *v = m->self;
     tr_tensor             *density;
     if (raw == NULL) return NULL;
+    rows = tri_target(m, rows);
     if (v->law == TRI_BERNOULLI) {
         density = tr_bernoulli_log_density(rows, raw);
     } else {
@@ -91,6 +92,7 @@ tr_tensor *tri_log_pixels(const tr_model *m, tr_tensor *raw, tr_tensor *rows)
                       ? tr_normal_log_density(rows, tr_sigmoid(raw), tr_scale(log_scale, 2))
                       : log_logistic_mass(tr_sigmoid(raw), log_scale, rows);
     }
+    if (m->known != NULL) density = tr_mul(density, tri_rows(m->known));
     return tr_sum(density, TR_AXES(-1), false);
 }
 

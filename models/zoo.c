@@ -80,6 +80,31 @@ bool tri_check_pictures(const tr_model *m, const tr_tensor *x)
     return false;
 }
 
+void tr_model_set_target(tr_model *m, tr_tensor *target, tr_tensor *known)
+{
+    if (m == NULL) return;
+    m->target = target;
+    m->known = known;
+}
+
+/* What was set as the target must be for this batch. */
+bool tri_check_target(const tr_model *m, const tr_tensor *x)
+{
+    const tr_tensor *parts[] = { m->target, m->known };
+    for (int i = 0; i < 2; i++) {
+        char text[240], expected[240];
+        if (parts[i] == NULL) continue;
+        if (!tri_check_alive(parts[i], m->type->name)) return false;
+        if (tr_same_shape(parts[i], x) && parts[i]->dtype == x->dtype) continue;
+        tr_fail(TR_ERR_SHAPE, "%s: the %s is %s, the batch %s", m->type->name,
+                i == 0 ? "target" : "mask of known values",
+                tr_describe(parts[i], text, sizeof text),
+                tr_describe(x, expected, sizeof expected));
+        return false;
+    }
+    return true;
+}
+
 /* Labels may be absent; those that are there must be a class for each picture. */
 bool tri_check_labels(const tr_model *m, const tr_tensor *x, const tr_tensor *labels)
 {
@@ -96,9 +121,9 @@ bool tri_check_labels(const tr_model *m, const tr_tensor *x, const tr_tensor *la
 tr_terms tr_model_loss(tr_model *m, tr_tensor *x, tr_tensor *labels, tr_rng *rng)
 {
     tr_terms none = { 0 };
-    return tri_check_pictures(m, x) && tri_check_labels(m, x, labels)
-               ? m->type->loss(m, x, labels, rng)
-               : none;
+    if (!tri_check_pictures(m, x) || !tri_check_labels(m, x, labels) || !tri_check_target(m, x))
+        return none;
+    return m->type->loss(m, x, labels, rng);
 }
 
 tr_tensor *tr_model_encode(tr_model *m, tr_tensor *x)

@@ -25,11 +25,11 @@ tr_module *tri_parts(void);
 /* Makes m->net with the two parts; they get the names encoder and decoder. */
 tr_status tri_autoencoder(tr_model *m, tr_module *encoder, tr_module *decoder);
 
-/* Whether x is a batch of the model's pictures, and labels, if any, a class for each; else an
- * error.
- */
+/* Whether x is a batch of the model's pictures, labels, if any, a class for each, and what was set as
+ * the target of x's shape; else an error. */
 bool tri_check_pictures(const tr_model *m, const tr_tensor *x);
 bool tri_check_labels(const tr_model *m, const tr_tensor *x, const tr_tensor *labels);
+bool tri_check_target(const tr_model *m, const tr_tensor *x);
 
 /* Pictures [N, H, W, C] as rows [N, pixels], and back. */
 tr_tensor *tri_rows(tr_tensor *x);
@@ -39,12 +39,18 @@ tr_tensor *tri_pictures(const tr_model *m, tr_tensor *rows);
 tr_tensor *tri_encode(tr_model *m, tr_tensor *x);
 tr_tensor *tri_decode(tr_model *m, tr_tensor *z);
 
-/* Distance between the decoder's raw output and the target, both [N, ...]: binary cross-entropy of
- * sigmoid(raw), or squared error of act(raw). Averaged over everything, or summed over all but N.
- */
+/* What was set with tr_model_set_target, for a loss that compares with x, [N, ...]: the target in
+ * x's place, and values with 0 where they do not count. Where x is pictures several times below
+ * each other, so are these. */
+tr_tensor *tri_target(const tr_model *m, tr_tensor *x);
+tr_tensor *tri_counted(const tr_model *m, tr_tensor *values);
+
+/* Distance between the decoder's raw output and x, or the target that was set, both [N, ...]:
+ * binary cross-entropy of sigmoid(raw), or squared error of act(raw). In the model's unit: averaged
+ * over what counts, or summed over all but N. */
 typedef enum tri_distance { TRI_BCE, TRI_MSE } tri_distance;
-tr_tensor *tri_reconstruction_loss(tri_distance kind, tr_activation output, tr_tensor *raw,
-                                   tr_tensor *target, tr_loss_unit unit);
+tr_tensor *tri_reconstruction_loss(const tr_model *m, tri_distance kind, tr_activation output,
+                                   tr_tensor *raw, tr_tensor *x);
 
 /* The option "channels"; 0 and an error where there are too few or too many. */
 int tri_channels_setting(const tr_model *m, int64_t channels[TR_MAX_SIZES]);

@@ -62,7 +62,7 @@ START_TEST(unknown_kind)
     expect_error("idx", TR_ERR_VALUE, "idx: which file? expected idx:IMAGES or idx:IMAGES,LABELS");
     ck_assert_ptr_null(tr_dataset_open("idx:x", &(tr_dataset_options){ .test_fraction = 1.5 }));
     ck_assert_str_eq(tr_error(),
-                     "dataset: test_fraction is 1.5, expected more than 0 and less than 1");
+                     "dataset: test_fraction is 1.5, expected more than 0 and at most 1");
 }
 END_TEST
 

@@ -1,5 +1,4 @@
-/* The other sources of images: shapes and their factors, CIFAR-10, npy, CSV, folders of pictures.
- */
+/* The other sources of images: shapes and their factors, CIFAR-10, npy, folders of pictures. */
 #include "datasets/datasets.h"
 #include "tests/files.h"
 
@@ -213,61 +212,10 @@ START_TEST(npy)
 }
 END_TEST
 
-/* --- CSV ------------------------------------------------------------------------------- */
-
 static void write_text(const char *name, const char *text)
 {
     write_file(name, text, strlen(text));
 }
-
-START_TEST(csv)
-{
-    write_text("t.csv",
-               "size,weight,same\r\n0, -1.5e1 ,7\r\n5,15,7\r\n10,+.5E+1,7\r\n2.5,0,7\r\n\n");
-    tr_dataset *d = open_set("csv:t.csv", (tr_dataset_options){ .test_fraction = 0.25 });
-    ck_assert_int_eq(d->count[TR_TRAIN], 3);
-    ck_assert_int_eq(d->count[TR_TEST], 1);
-    ck_assert_int_eq(d->width, 3);
-    ck_assert_int_eq(d->height * d->channels, 1);
-    const double expected[4][3] = {
-        {0,     0,         0},
-        { 0.5,  1,         0},
-        { 1,    20 / 30.0, 0},
-        { 0.25, 0.5,       0}
-    };
-    for (int i = 0; i < 4; i++)
-        for (int c = 0; c < 3; c++) {
-            float got = i < 3 ? value(d, TR_TRAIN, i, c) : value(d, TR_TEST, 0, c);
-            ck_assert_msg(fabs((double)got - expected[i][c]) < 1e-6, "row %d, column %d", i, c);
-        }
-}
-END_TEST
-
-START_TEST(csv_broken)
-{
-    expect_error("csv", TR_ERR_VALUE, "csv: which file? expected csv:FILE");
-    write_text("t.csv", "");
-    expect_error("csv:t.csv", TR_ERR_FILE, "t.csv: has no line of numbers between commas");
-    write_text("t.csv", "a,b\nc,d\n");
-    expect_error("csv:t.csv", TR_ERR_FILE, "t.csv: has no line of numbers between commas");
-    write_text("t.csv", "a,b\n1,2\n3,four\n");
-    expect_error("csv:t.csv", TR_ERR_FILE, "t.csv: line 3, column 2: \"four\" is not a number");
-    write_text("t.csv", "1,2\n3,\n");
-    expect_error("csv:t.csv", TR_ERR_FILE, "t.csv: line 2, column 2: \"\" is not a number");
-    write_text("t.csv", "1,2\n3,1e999\n");
-    expect_error("csv:t.csv", TR_ERR_FILE, "t.csv: line 2, column 2: \"1e999\" is not a number");
-    write_text("t.csv", "1,2\n300\n");
-    expect_error("csv:t.csv", TR_ERR_FILE, "t.csv: line 2 has 1 columns, the first has 2");
-    write_text("t.csv", "1,2\n3,4,5\n");
-    expect_error("csv:t.csv", TR_ERR_FILE,
-                 "t.csv: line 2 has more than 2 columns, as many as the first has");
-    write_text("t.csv", "1,2,3,4\n1\n2\n3\n4\n5\n");
-    expect_error("csv:t.csv", TR_ERR_FILE,
-                 "t.csv: its lines have fewer columns than the first, which has 4");
-    write_file("t.csv", "1,2\n3\0,4\n", 10);
-    expect_error("csv:t.csv", TR_ERR_FILE, "t.csv: is no text: byte 5 is 0");
-}
-END_TEST
 
 /* --- Folders of pictures --------------------------------------------------------------- */
 
@@ -371,7 +319,7 @@ static bool use_everything(void)
 
 START_TEST(out_of_memory)
 {
-    write_text("t.csv", "1,2\n3,4\n");
+    write_text("t.csv", "a,b,c\n1,2,x\n3,?,y\n");
     write_picture("x.ppm", 8, 8, 9);
     ck_assert_msg(use_everything(), "%s", tr_error());
     tr_memory_trim();
@@ -406,8 +354,6 @@ int main(void)
     tcase_add_test(tests, cifar_broken);
     tcase_add_test(tests, real_cifar);
     tcase_add_test(tests, npy);
-    tcase_add_test(tests, csv);
-    tcase_add_test(tests, csv_broken);
     tcase_add_test(tests, folder_of_classes);
     tcase_add_test(tests, folder_without_classes);
     tcase_add_test(tests, out_of_memory);

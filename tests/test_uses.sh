@@ -101,6 +101,42 @@ expect 1 impute plain --mask none.npy --limit 30; grep -q none.npy err || compla
 expect 2 impute plain --columns 28 --limit 30; grep -q -- '--columns is 28' err || complain columns
 expect 0 impute plain --limit 30 --out i.csv; [ "$(wc -l <i.csv)" = 30 ] || complain i.csv
 
+# --- Tables --------------------------------------------------------------------------------------------
+# Weight follows from height, colour from weight; every hundredth row is odd; some cells are missing.
+awk 'BEGIN { srand(1); print "height,weight,colour,note,class"
+    for (i = 0; i < 1200; i++) {
+        h = 150 + 50 * rand(); w = h - 100 + 4 * rand(); odd = i % 100 == 99; if (odd) w += w > 75 ? -40 : 40
+        c = w > 75 ? "red" : w > 60 ? "green" : "blue"; n = rand()
+        print (n < 0.1 ? "NA" : h) "," (n > 0.9 ? "" : w) "," (n > 0.4 && n < 0.5 ? "?" : c) \
+            ",\"row, " i "\"," (odd ? "odd" : "plain") } }' >people.csv
+people="csv:people.csv,label=class,drop=note"
+expect 0 train denoising --data "$people" --exclude odd --set latent=4 --set hidden=32 --set noise=mask \
+    --set level=0.2 --set loss=mse --batch 32 --epochs 60 --out people --json
+[ -s people/table.json ] || complain "table.json"
+grep -q 'missing</td><td>decoded' people/report.html || complain "the report shows no table"
+expect 0 anomaly people --picture a.ppm --out a.csv --json; picture a.ppm
+shows '"roc_auc":(1|0\.[89])'
+[ "$(head -1 a.csv)" = row,label,score,flagged,anomalous,worst_column ] || complain "head of a.csv"
+[ "$(sed -n 2,3p a.csv | cut -d, -f1,2 | tr '\n' ' ')" = "10,plain 20,plain " ] || complain "row numbers in a.csv"
+expect 0 impute people --out i.csv --picture i.ppm --json; picture i.ppm
+for what in mean model; do grep -o "\"$what\":[0-9.e-]*" out | head -2 | cut -d: -f2 >$what.txt; done
+paste mean.txt model.txt | awk '!($2 < 0.8 * $1) { exit 1 }' || complain "impute is not better than the mean"
+[ "$(wc -l <i.csv)" = 1201 ] || complain "rows of i.csv"
+grep -q 'NA\|,,\|?' i.csv && complain "i.csv has missing cells"
+[ "$(grep -v 'NA\|,,\|?' people.csv)" = "$(grep -Fxf people.csv i.csv)" ] || complain "whole rows changed"
+cut -d, -f1-3 people.csv | head -11 >few.csv
+expect 0 anomaly people --data csv:few.csv --picture a.ppm --out a.csv
+[ "$(wc -l <a.csv)" = 11 ] || complain "all rows of another table"
+expect 0 impute people --data csv:few.csv --columns weight --picture i.ppm --out i.csv
+[ "$(wc -l <i.csv)" = 11 ] || complain "all rows of another table are filled"
+expect 0 embed people --data csv:few.csv --out c.csv --picture e.ppm
+[ "$(wc -l <c.csv)" = 11 ] || complain "all rows of another table have codes"
+sed 1s/weight/mass/ few.csv >other.csv
+expect 1 anomaly people --data csv:other.csv
+says 'other.csv: has no column "weight", which the table that was trained on has'
+expect 2 impute people --columns size; says "impute: \"size\" of --columns is no column of people.csv"
+expect 2 impute people --block 3; says 'impute: cells of a table are hidden by --rate or --columns'
+
 # --- Codes as data -------------------------------------------------------------------------------------
 expect 0 embed plane --limit 200 --out c.npy --picture e.ppm --json; picture e.ppm
 shows '"codes":200,"numbers":2,"plane_share":1'

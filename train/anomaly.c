@@ -4,18 +4,23 @@
 
 #include "tensor/core.h"
 
-/* Mean over pixels of (x - reconstruction)^2: [N]. */
-static tr_tensor *errors(tr_model *model, tr_tensor *x)
+/* Mean over known pixels of (x - reconstruction)^2: [N]; 0 where none is known. */
+static tr_tensor *errors(tr_model *model, const tr_batch *b)
 {
-    tr_tensor *away = tr_sub(tr_model_reconstruct(model, x), x);
-    return tr_mean(tr_square(tr_flatten(away, 1)), TR_AXES(1), false);
+    tr_tensor *away = tr_sub(tr_model_reconstruct(model, b->x), b->x);
+    tr_tensor *square = tr_square(tr_flatten(away, 1));
+    if (b->known == NULL) return tr_mean(square, TR_AXES(1), false);
+    tr_tensor *known = tr_flatten(b->known, 1);
+    tr_tensor *count = tr_maximum(tr_sum(known, TR_AXES(1), false), tr_scalar(TR_F32, 1));
+    return tr_div(tr_sum(tr_mul(square, known), TR_AXES(1), false), count);
 }
 
 /* -ELBO = -E[ln p(x, z) - ln q(z|x)], z from q(z|x), as an average over samples: [N]. */
-static tr_tensor *negative_elbos(tr_model *model, tr_tensor *x, tr_tensor *labels, int64_t samples,
-                                 tr_rng rng)
+static tr_tensor *negative_elbos(tr_model *model, const tr_batch *b, int64_t samples, tr_rng rng)
 {
-    tr_tensor *weights = model->type->log_weights(model, x, labels, samples, &rng);
+    tr_model_set_target(model, NULL, b->known);
+    tr_tensor *weights = model->type->log_weights(model, b->x, b->labels, samples, &rng);
+    tr_model_set_target(model, NULL, NULL);
     return tr_neg(tr_mean(weights, TR_AXES(0), false));
 }
 
@@ -36,14 +41,13 @@ tr_status tr_anomaly_scores(tr_model *model, const tr_dataset *data, tr_data_spl
     for (int64_t i = begin; i < end && !tri_failed(); i += BATCH) {
         const int64_t last = end - i < BATCH ? end : i + BATCH;
         tr_scope     *scope = tr_scope_push();
-        tr_tensor    *x = tr_dataset_images(data, split, i, last);
-        tr_tensor    *labels = data->classes > 0 ? tr_dataset_labels(data, split, i, last) : NULL;
-        tr_tensor    *batch =
-            o.kind == TR_SCORE_ERROR
-                   ? errors(model, x)
-                   : negative_elbos(model, x, labels, o.samples,
-                                    tr_rng_stream(o.seed, (uint64_t)i));
-        if (batch != NULL) tr_copy_out(tr_cast(batch, TR_F64), score + (i - begin));
+        tr_batch      b;
+        if (tr_dataset_read(data, split, i, last, &b) == TR_OK) {
+            const tr_rng rng = tr_rng_stream(o.seed, (uint64_t)i);
+            tr_tensor   *batch = o.kind == TR_SCORE_ERROR ? errors(model, &b)
+                                                          : negative_elbos(model, &b, o.samples, rng);
+            if (batch != NULL) tr_copy_out(tr_cast(batch, TR_F64), score + (i - begin));
+        }
         tr_scope_pop(scope);
     }
     tr_set_recording(recording);

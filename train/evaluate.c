@@ -12,6 +12,14 @@
  */
 static const uint64_t EVALUATION_STREAM = (uint64_t)1 << 61;
 
+tr_terms tri_batch_loss(tr_model *model, const tr_batch *b, tr_rng *rng)
+{
+    tr_model_set_target(model, NULL, b->known);
+    const tr_terms terms = tr_model_loss(model, b->x, b->labels, rng);
+    tr_model_set_target(model, NULL, NULL);
+    return terms;
+}
+
 tr_status tri_meter_add(tri_meter *m, const tr_terms *terms, int64_t images)
 {
     const double weight = (double)images;
@@ -45,7 +53,7 @@ static void measure(tr_model *model, tr_loader *loader, uint64_t seed, tri_meter
     for (uint64_t i = 0; tr_loader_next(loader, &b); i++) {
         tr_scope *scope = tr_scope_push();
         tr_rng    rng = tr_rng_stream(seed, EVALUATION_STREAM + i);
-        tr_terms  terms = tr_model_loss(model, b.x, b.labels, &rng);
+        tr_terms  terms = tri_batch_loss(model, &b, &rng);
         if (!tri_failed()) tri_meter_add(meter, &terms, tr_dim(b.x, 0));
         tr_scope_pop(scope);
     }

@@ -65,7 +65,7 @@ static tr_terms step_loss(const loop *l, const tr_batch *b)
     const int64_t       step = t->epoch * tr_loader_batches(l->loader) + t->position;
     tr_rng              rng = tr_rng_stream(l->run->options.seed, STEP_STREAM + (uint64_t)step);
     l->run->model->epoch = (double)step / (double)tr_loader_batches(l->loader);
-    return tr_model_loss(l->run->model, b->x, b->labels, &rng);
+    return tri_batch_loss(l->run->model, b, &rng);
 }
 
 static tr_status train_step(loop *l, const tr_batch *b);

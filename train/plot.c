@@ -211,6 +211,39 @@ tr_tensor *tri_plot_lines(const tri_line_plot *p)
     return f.canvas.picture;
 }
 
+/* --- Bars --------------------------------------------------------------------------------- */
+
+tr_tensor *tri_plot_bars(const tri_bar_plot *p)
+{
+    enum { BAR = 9, SPACE = 8, LEGEND = 80 };
+    const int64_t label = widest(p->labels, p->rows), left = PAD + label + PAD;
+    const int64_t row = p->bars * BAR + SPACE, height = p->rows * row;
+    double        most = 0;
+    for (int i = 0; i < p->rows * p->bars; i++)
+        if (isfinite(p->values[i])) most = fmax(most, p->values[i]);
+    const frame f = { .canvas = tri_canvas_new(TOP + height + BOTTOM, left + WIDTH + LEGEND),
+                      .x = fit(0, most, false),
+                      .y = { .from = 0, .to = -1, .step = 1 }, /* no lines across */
+                      .left = (double)left,
+                      .top = TOP,
+                      .width = WIDTH - LEFT,
+                      .height = (double)height };
+    draw_axes(&f, p->title, "", "");
+    for (int i = 0; i < p->rows; i++) {
+        const int64_t y = TOP + i * row + SPACE / 2;
+        tri_canvas_text(&f.canvas, PAD, y + (p->bars * BAR - TRI_LETTER_HEIGHT) / 2, INK,
+                        p->labels[i]);
+        for (int k = 0; k < p->bars; k++) {
+            const double value = p->values[i * p->bars + k];
+            if (isfinite(value))
+                tri_canvas_box(&f.canvas, left, y + k * BAR, (int64_t)(at_x(&f, value) - f.left),
+                               BAR - 1, colour_of(k));
+        }
+    }
+    for (int k = 0; k < p->bars; k++) draw_legend(&f, k, colour_of(k), p->names[k]);
+    return f.canvas.picture;
+}
+
 /* --- Points ------------------------------------------------------------------------------- */
 
 tr_tensor *tri_plot_points(const tri_point_plot *p)

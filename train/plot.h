@@ -32,6 +32,16 @@ typedef struct tri_line_plot {
 } tri_line_plot;
 tr_tensor *tri_plot_lines(const tri_line_plot *p);
 
+/* Rows of bars that begin at 0, `bars` for each row, in the order of names. */
+enum { TRI_PLOT_BARS = 4 };
+typedef struct tri_bar_plot {
+    const char        *title;
+    const char *const *labels, *const *names; /* [rows], [bars] */
+    const double      *values;                /* [rows, bars], not negative; NaN: no bar */
+    int                rows, bars;
+} tri_bar_plot;
+tr_tensor *tri_plot_bars(const tri_bar_plot *p);
+
 /* Points [N, 2] f32 with a class each (i64 [N], or NULL) in the class's colour. */
 typedef struct tri_point_plot {
     const char        *title, *x_label, *y_label;

@@ -45,6 +45,13 @@ const tr_epoch *tri_shown_row(const tr_run *run)
     return tr_run_last(run);
 }
 
+/* What losses are averages over. */
+static const char *unit_of(const tr_run *run)
+{
+    if (run->dataset->table == NULL) return tr_unit_name(run->model->type->unit);
+    return run->model->type->unit == TR_PER_IMAGE ? "nats per row" : "average per value";
+}
+
 static void write_figures(tri_writer *w, const tr_run *run)
 {
     const tr_epoch *row = tri_shown_row(run);
@@ -55,8 +62,7 @@ static void write_figures(tri_writer *w, const tr_run *run)
         const tr_metrics *m = val ? &row->val : &row->train;
         snprintf(text, sizeof text, "%.5g", m->value[0]);
         snprintf(more, sizeof more, "%s loss, %s, after epoch %lld",
-                 val ? "validation" : "training", tr_unit_name(run->model->type->unit),
-                 (long long)row->epoch);
+                 val ? "validation" : "training", unit_of(run), (long long)row->epoch);
         write_figure(w, text, more);
         double seconds = 0, speed = 0;
         for (int64_t i = 0; i < run->epochs_done; i++) {
@@ -66,13 +72,14 @@ static void write_figures(tri_writer *w, const tr_run *run)
         snprintf(more, sizeof more, "training time, %lld of %lld epochs",
                  (long long)run->epochs_done, (long long)run->options.epochs);
         write_figure(w, tri_describe_time(seconds, text), more);
-        write_figure(w, tri_group_digits(llround(speed), text), "images per second, best epoch");
+        snprintf(more, sizeof more, "%ss per second, best epoch", tri_show_noun(run));
+        write_figure(w, tri_group_digits(llround(speed), text), more);
     }
     write_figure(w, tri_group_digits(tr_module_parameter_count(run->model->net), text),
                  "parameters");
     const int64_t size = tr_dim(tr_encode_images(run->model, run->dataset, TR_TEST, 1), 1);
-    snprintf(more, sizeof more, "numbers in the code, for %lld in the image",
-             (long long)run->model->pixels);
+    snprintf(more, sizeof more, "numbers in the code, for %lld in the %s",
+             (long long)run->model->pixels, tri_show_noun(run));
     write_figure(w, tri_group_digits(size, text), more);
     tri_writer_printf(w, "</div>\n");
 }
@@ -96,7 +103,7 @@ static void write_chart(tri_writer *w, const tr_run *run, int metric)
     tri_chart_write(
         w, &(tri_chart){ .title = first->train.name[metric],
                          .x_label = "epoch",
-                         .y_label = tr_unit_name(run->model->type->unit),
+                         .y_label = unit_of(run),
                          .series = { { "training", "train", train }, { "validation", "val", val } },
                          .series_count = metric < first->val.count ? 2 : 1,
                          .count = n });
@@ -148,7 +155,8 @@ static void write_losses(tri_writer *w, const tr_run *run)
         "weights change; validation values are taken after it.</p>\n<div class=\"cards two\">\n",
         run->model->type->unit == TR_PER_IMAGE
             ? "In nats: summed over pixels and latent dimensions, averaged over images."
-            : "Averaged over pixels and images.");
+        : run->dataset->table != NULL ? "Averaged over known values."
+                                      : "Averaged over pixels and images.");
     for (int i = 0; i < metrics; i++)
         if (metrics > 2 || i == 0) write_chart(w, run, i); /* one term is the loss itself */
     write_results(w, run);
@@ -166,11 +174,18 @@ static void write_row(tri_writer *w, const char *name, const char *value)
     tri_writer_printf(w, "</td></tr>\n");
 }
 
+/* "images trained on", or rows. */
+static const char *text_with(const tr_run *run, const char *end, char name[48])
+{
+    snprintf(name, 48, "%s%s", tri_show_noun(run), end);
+    return name;
+}
+
 static void write_training(tri_writer *w, const tr_run *run)
 {
     const tr_train_options   *o = &run->options;
     const tr_evaluate_options part = tri_val_part(run);
-    char                      text[96];
+    char                      text[96], name[48];
     int64_t                   begin, end;
     tri_train_range(run, &begin, &end);
     int64_t val = part.end > 0 ? part.end - part.begin : run->dataset->count[TR_TEST];
@@ -178,11 +193,11 @@ static void write_training(tri_writer *w, const tr_run *run)
     write_row(w, "data", run->data);
     snprintf(text, sizeof text, "%lld x %lld x %lld", (long long)run->model->input.dim[0],
              (long long)run->model->input.dim[1], (long long)run->model->input.dim[2]);
-    write_row(w, "image size", text);
-    write_row(w, "images trained on", tri_group_digits(end - begin, text));
+    write_row(w, text_with(run, " size", name), text);
+    write_row(w, text_with(run, "s trained on", name), tri_group_digits(end - begin, text));
     tri_group_digits(val, text);
     strcat(text, o->val_split > 0 ? ", end of the train split" : ", test split");
-    write_row(w, "images validated on", text);
+    write_row(w, text_with(run, "s validated on", name), text);
     write_row(w, "optimiser", "Adam");
     snprintf(text, sizeof text, "%g", o->lr);
     write_row(w, "learning rate", text);

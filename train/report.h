@@ -49,4 +49,10 @@ void tri_write_image(tri_writer *w, const char *description, const tr_tensor *pi
  * codes. */
 tr_status tri_show_write(tri_writer *w, const tr_run *run);
 
+/* Of a table: errors of its columns, and examples of rows. */
+tr_status tri_show_table(tri_writer *w, const tr_run *run);
+
+/* What an image of the run's data is called: "image", or of a table "row". */
+const char *tri_show_noun(const tr_run *run);
+
 #endif

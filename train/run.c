@@ -95,7 +95,7 @@ static void remove_run(const tr_run *run)
 {
     static const char *const files[] = {
         TRI_CHECKPOINT, "checkpoint", "model.safetensors", "log.csv", "report.html",
-        "config.json",  NULL
+        "table.json", "config.json", NULL
     };
     tr_scope *scope = tr_scope_push();
     for (int i = 0; files[i] != NULL; i++) {
@@ -194,6 +194,8 @@ tr_run *tr_run_new(const char *dir, tr_model *model, const tr_dataset *data,
     run->dataset = data;
     run->data = tri_run_text(data->spec);
     run->classes = tri_run_text(data->classes_kept);
+    run->table = data->table;
+    model->blank = data->blank;
     tri_options_resolve(&run->options, model->type);
     make_training(run);
     if (tri_failed()) return NULL;
@@ -204,6 +206,7 @@ tr_run *tr_run_new(const char *dir, tr_model *model, const tr_dataset *data,
         check_empty(dir);
     if (!tri_failed()) {
         make_checkpoint_folder(run);
+        if (run->table != NULL) tr_table_save(run->table, tri_run_path(run, "table.json"));
         tri_config_write(run);
     }
     return made(run);
@@ -241,10 +244,17 @@ static void read_checkpoint(tr_run *run)
     tr_scope_pop(scope);
 }
 
+static void read_table(tr_run *run)
+{
+    const char *path = tri_run_path(run, "table.json");
+    if (path != NULL && exists(path)) run->table = tr_table_load(path);
+}
+
 tr_run *tr_run_open(const char *dir, const tr_model_type *type, tr_open_mode mode)
 {
     tr_run *run = tri_failed() ? NULL : new_run(dir);
     if (run == NULL || tri_config_read(run, type) != TR_OK) return NULL;
+    read_table(run);
     if (mode == TR_OPEN_RESUME) {
         if (lock(run) != TR_OK) return NULL;
         make_checkpoint_folder(run);
@@ -257,13 +267,15 @@ tr_run *tr_run_open(const char *dir, const tr_model_type *type, tr_open_mode mod
     return made(run);
 }
 
-tr_status tr_run_use_data(tr_run *run, const char *spec)
+static tr_status use(tr_run *run, const char *spec, bool whole_table)
 {
     if (tri_failed()) return tr_status_get();
-    const tr_dataset *d = spec != NULL
-                              ? tr_dataset_open(spec, NULL)
-                              : tr_dataset_open(run->data, &(tr_dataset_options){
-                                                               .classes = run->classes });
+    const bool        whole = whole_table && run->table != NULL && spec != NULL;
+    const tr_dataset *d =
+        tr_dataset_open(spec != NULL ? spec : run->data,
+                        &(tr_dataset_options){ .classes = spec != NULL ? NULL : run->classes,
+                                               .table = run->table,
+                                               .test_fraction = whole ? 1 : 0 });
     if (d == NULL) return tr_status_get();
     const int64_t *size = run->model->input.dim;
     if (d->height != size[0] || d->width != size[1] || d->channels != size[2])
@@ -274,7 +286,18 @@ tr_status tr_run_use_data(tr_run *run, const char *spec)
             run->dir != NULL ? run->dir : "this run", (long long)size[0], (long long)size[1],
             (long long)size[2]);
     run->dataset = d;
+    run->model->blank = d->blank;
     return TR_OK;
+}
+
+tr_status tr_run_use_data(tr_run *run, const char *spec)
+{
+    return use(run, spec, false);
+}
+
+tr_status tr_run_use_rows(tr_run *run, const char *spec)
+{
+    return use(run, spec, true);
 }
 
 tr_status tr_run_set_epochs(tr_run *run, int64_t epochs)

@@ -18,6 +18,9 @@ typedef struct tri_meter {
     double     images;
 } tri_meter;
 
+/* The model's loss of a batch, as far as its values are known. */
+tr_terms tri_batch_loss(tr_model *model, const tr_batch *b, tr_rng *rng);
+
 tr_status  tri_meter_add(tri_meter *m, const tr_terms *terms, int64_t images);
 tr_metrics tri_meter_average(const tri_meter *m);
 

@@ -1,7 +1,8 @@
 /* show.c: the cards of a report that show what the model does: originals above reconstructions,
  * samples, pictures between two, the map of the codes. Each picture is also written as a file.
  *
- * Data that are no pictures (one row, or neither 1 nor 3 channels) have the map only.
+ * Data that are no pictures (one row, or neither 1 nor 3 channels) have the map only, and of tables
+ * the cards of show_table.c.
  * Read next: chart.c (the map), gallery.c (where the pictures come from). */
 #include "train/report.h"
 
@@ -199,7 +200,7 @@ static void write_map(tri_writer *w, const tr_run *run)
                                          .labels = labels,
                                          .classes = d->classes,
                                          .class_names = d->class_names });
-    tri_writer_printf(w, "<figcaption>%lld test images", (long long)count);
+    tri_writer_printf(w, "<figcaption>%lld test %ss", (long long)count, tri_show_noun(run));
     if (!direct)
         tri_writer_printf(w,
                           "; the first two principal components hold %.0f %% of the variance of "
@@ -208,12 +209,18 @@ static void write_map(tri_writer *w, const tr_run *run)
     tri_writer_printf(w, ".</figcaption></figure>\n");
 }
 
+const char *tri_show_noun(const tr_run *run)
+{
+    return run->dataset->table != NULL ? "row" : "image";
+}
+
 tr_status tri_show_write(tri_writer *w, const tr_run *run)
 {
     const tr_dataset *d = run->dataset;
     const bool        pictures = d->height > 1 && (d->channels == 1 || d->channels == 3);
     if (d->count[TR_TEST] == 0) return tr_status_get();
     if (pictures) write_reconstructions(w, run);
+    if (d->table != NULL && tri_show_table(w, run) != TR_OK) return tr_status_get();
     tri_writer_printf(w, "<h2>The code</h2>\n<div class=\"cards\">\n");
     if (pictures) {
         write_samples(w, run);

@@ -43,6 +43,7 @@ const char tri_style[] =
     ".legend span{display:inline-flex;align-items:center;gap:6px}\n"
     ".legend i{width:10px;height:10px;border-radius:50%;background:var(--c)}\n"
     "figcaption{font-size:13px;margin-top:8px}\n"
+    ".wide{overflow-x:auto}.cards>:only-child{max-width:580px}\n"
     ".rows{display:flex;gap:10px}\n"
     ".rows ul{list-style:none;margin:0;padding:0;display:flex;flex-direction:column;flex:none;"
     "font-size:12.5px;color:var(--soft);text-align:right}\n"

@@ -7,6 +7,7 @@
  * A run directory holds, each written whole or not at all:
  *
  *     config.json                        all that is needed to repeat the run
+ *     table.json                         of runs on tables: columns, scales, categories
  *     log.csv                            a row an epoch, a column a metric
  *     model.safetensors                  the weights; those of the best epoch with early stopping
  *     checkpoint/checkpoint.safetensors  all that is needed to go on: weights, optimiser, place,
@@ -90,6 +91,7 @@ typedef struct tr_run {
     const char          *dir;  /* NULL: nothing is written */
     const char *data; /* the dataset's specification */
     const char *classes; /* that it was trained on, as in tr_dataset_options; NULL: all */
+    const tr_table *table;   /* what the columns of its table mean (RUN/table.json); NULL: none */
     tr_model            *model;
     const tr_dataset    *dataset; /* NULL until tr_run_use_data, in a run that was opened */
     tr_train_options     options; /* with defaults filled in */
@@ -119,8 +121,13 @@ typedef enum tr_open_mode {
 TR_API tr_run *tr_run_open(const char *dir, const tr_model_type *type, tr_open_mode mode);
 
 /* Opens the run's dataset, with the classes that it was trained on, or the one that `spec` names
- * instead, with all; the images must have the model's size. */
+ * instead, with all; the images must have the model's size. A table is read as the run's was: its
+ * columns must be the same. */
 TR_API tr_status tr_run_use_data(tr_run *run, const char *spec);
+
+/* The same of data to be looked at as a whole: all rows of a table that `spec` names are test rows,
+ * in the order of the file. */
+TR_API tr_status tr_run_use_rows(tr_run *run, const char *spec);
 
 /* Trains to this many epochs instead, at least those that are done. Recorded in config.json when
  * the training goes on. */

@@ -80,7 +80,7 @@ TR_API tr_tensor *tr_mean_code(tr_tensor *codes, const tr_tensor *labels, int64_
 
 typedef enum tr_score_kind {
     TR_SCORE_AUTO,  /* by the negative ELBO where the model has a likelihood, else by the error */
-    TR_SCORE_ERROR, /* mean over pixels of (x - reconstruction)^2 */
+    TR_SCORE_ERROR, /* mean over known pixels of (x - reconstruction)^2 */
     TR_SCORE_ELBO   /* -ELBO in nats, averaged over `samples` codes of the image */
 } tr_score_kind;
 
@@ -110,6 +110,16 @@ TR_API tr_tensor *tr_impute_pca(const tr_pca *pca, tr_tensor *x, tr_tensor *miss
 
 /* Mean of (a - b)^2 where mask is not 0; NaN where it is 0 everywhere. */
 TR_API double tr_masked_mse(tr_tensor *a, tr_tensor *b, tr_tensor *mask);
+
+/* --- Tables (columns.c) ------------------------------------------------------------------- */
+
+/* How far rows y are from the true rows x, both f32 [N, 1, values, 1], in the cells whose values
+ * mask has 1 for: column[columns] gets the root mean square of each column of numbers in its own
+ * unit, and of each column of categories the share of cells whose largest value is another
+ * category's; overall[0] the root mean square of all numbers in units of their column's range,
+ * overall[1] the share of all categories. NaN where no cell counts. */
+TR_API tr_status tr_table_errors(const tr_table *table, const tr_tensor *y, const tr_tensor *x,
+                                 const tr_tensor *mask, double *column, double overall[2]);
 
 /* --- Features (probe.c) ------------------------------------------------------------------- */
 
