@@ -18,7 +18,8 @@
  *     dx = conv2d_dx(g, w)          gg = conv2d(u, w)                gw = conv2d_dw(u, g)
  *     dw = conv2d_dw(x, g)          gx = conv2d_dx(g, u)             gg = conv2d(x, u)
  *
- * The table is closed: derivatives of any order are convolutions again. With groups, input and
+ * The table is closed: derivatives of any order are convolutions again. conv2d and conv2d_dx take
+ * a bias and an activation along, as layers want it. With groups, input and
  * output channels are cut into as many equal parts, part q of the output sees part q of the input
  * only, and w is [KH, KW, C / groups, K]. The numbers are computed in tensor/conv.c.
  * Read next: pooling.c.                                                                        */
@@ -31,7 +32,7 @@ typedef struct conv_attributes {
     tri_conv      conv;      /* complete: no 0 that stands for a default */
     int64_t       image[2];  /* H, W of the result: conv2d_dx only */
     int64_t       kernel[2]; /* KH, KW of the result: conv2d_dw only */
-    tr_activation act;       /* of the result: conv2d only */
+    tr_activation act;       /* of the result: conv2d and conv2d_dx */
 } conv_attributes;
 
 /* --- Shapes, for all three -------------------------------------------------------------------- */
@@ -197,9 +198,9 @@ const tr_op tri_op_conv2d = {
 
 /* --- conv2d_dx -------------------------------------------------------------------------------- */
 
-/* dx[n,y,x,c] = sum of g[n,i,j,k] w[r,s,c,k] over k, all i, r with i st + r di - p = y, and all
- * j, s with j st + s di - p = x.
- *   gg = conv2d(u, w)         gw = conv2d_dw(u, g) */
+/* y = act(dx + bias), where dx[n,y,x,c] = sum of g[n,i,j,k] w[r,s,c,k] over k, all i, r with
+ * i st + r di - p = y, and all j, s with j st + s di - p = x. With v = u act'(y):
+ *   gg = conv2d(v, w)         gw = conv2d_dw(v, g)         gbias = sum of v over n, y, x */
 static bool conv2d_dx_shape(tr_call *c)
 {
     const conv_attributes *a = c->attributes;
@@ -207,35 +208,55 @@ static bool conv2d_dx_shape(tr_call *c)
     tr_shape               y;
     if (!check_ranks(c)) return false;
     c->out_shape = TR_SHAPE(tr_dim(g, 0), a->image[0], a->image[1], tr_dim(w, 2) * a->conv.groups);
-    return result_shape(c, c->out_shape, tr_shape_of(w), &y) && check_cotangent(c, g, y);
+    return result_shape(c, c->out_shape, tr_shape_of(w), &y) && check_cotangent(c, g, y) &&
+           check_bias(c, c->out_shape.dim[3]);
 }
 
 static tr_status conv2d_dx_forward(tr_call *c)
 {
     const conv_attributes *a = c->attributes;
-    return tri_conv2d_dx(c->out, c->in[0], c->in[1], &a->conv);
+    return tri_conv2d_dx(c->out, c->in[0], c->in[1], c->input_count > 2 ? c->in[2] : NULL, &a->conv,
+                         (tri_epilogue)a->act);
+}
+
+static void conv2d_dx_gradients(tr_call *c, tr_tensor *v, tr_tensor **gin)
+{
+    const conv_attributes *a = c->attributes;
+    tr_tensor             *g = c->in[0], *w = c->in[1];
+    if (tr_wants(c, 0)) gin[0] = conv2d(v, w, &a->conv);
+    if (tr_wants(c, 1)) gin[1] = conv2d_dw(v, g, tr_dim(w, 0), tr_dim(w, 1), &a->conv);
 }
 
 static void conv2d_dx_vjp(tr_call *c, tr_tensor *u, tr_tensor **gin)
 {
     const conv_attributes *a = c->attributes;
-    tr_tensor             *g = c->in[0], *w = c->in[1];
-    if (tr_wants(c, 0)) gin[0] = conv2d(u, w, &a->conv);
-    if (tr_wants(c, 1)) gin[1] = conv2d_dw(u, g, tr_dim(w, 0), tr_dim(w, 1), &a->conv);
+    tr_tensor             *v = tri_activation_vjp(a->act, u, c->out);
+    conv2d_dx_gradients(c, v, gin);
+    if (tr_wants(c, 2)) gin[2] = tr_sum(v, TR_AXES(0, 1, 2), false);
+}
+
+static void conv2d_dx_fast_vjp(tr_call *c, tr_tensor *u, tr_tensor **gin)
+{
+    const conv_attributes *a = c->attributes;
+    tr_tensor            **sum = tr_wants(c, 2) ? &gin[2] : NULL;
+    conv2d_dx_gradients(c, tri_activation_bias_vjp(a->act, u, c->out, sum), gin);
 }
 
 const tr_op tri_op_conv2d_dx = {
-    .name = "conv2d_dx", .arguments = { "g", "w" }, TR_OP_PLACE,
-    .formula = "dx = d <conv2d(x, w), g> / dx (transposed convolution)",
-    .gradient = "gg = conv2d(u, w), gw = conv2d_dw(u, g)",
+    .name = "conv2d_dx", .arguments = { "g", "w", "bias" }, .required = 2, TR_OP_PLACE,
+    .formula = "y = act(dx + bias), dx = d <conv2d(x, w), g> / dx (transposed convolution)",
+    .gradient = "v = u act'(y); gg = conv2d(v, w), gw = conv2d_dw(v, g), "
+                "gbias = sum of v over n, y, x",
     .shape = conv2d_dx_shape, .forward = conv2d_dx_forward, .vjp = conv2d_dx_vjp,
+    .fast_vjp = conv2d_dx_fast_vjp,
     .examples = (const tr_example[]){
         { "x[2,5,4,2] x[3,3,3,2]", &padded, sizeof padded },
-        { "x[1,3,5,3] x[3,2,2,3]", &uneven, sizeof uneven },
-        { "x[2,2,2,6] x[2,2,2,6]", &grouped, sizeof grouped },
+        { "x[2,5,4,2] x[3,3,3,2] x[3]", &padded, sizeof padded },
+        { "x[1,3,5,3] x[3,2,2,3] x[2]", &uneven, sizeof uneven },
+        { "x[2,2,2,6] x[2,2,2,6] x[4]", &grouped, sizeof grouped },
         { "x[1,5,5,3] x[3,3,1,3]", &depthwise, sizeof depthwise },
         { "x[1,2,2,1] x[1,1,1,1]", &pointwise, sizeof pointwise },
-        { "x[0,2,2,2] x[1,1,3,2]", &pointwise, sizeof pointwise },
+        { "x[0,2,2,2] x[1,1,3,2] x[3]", &pointwise, sizeof pointwise },
         { 0 } },
 };
 
@@ -369,6 +390,8 @@ tr_tensor *tr_conv2d_transpose(tr_tensor *x, tr_tensor *w, tr_tensor *bias,
 {
     static const tr_op   op = { .name = "conv2d_transpose", .arguments = { "x", "w", "bias" } };
     static const int64_t none[2] = { 0, 0 };
+    const tr_activation  act = options != NULL ? options->act : TR_IDENTITY;
+    const bool           fused = tri_activation_fused(act);
     tr_tensor           *in[3] = { x, w, bias };
     const tr_call        c = { .op = &op, .input_count = bias != NULL ? 3 : 2, .in = in };
     tri_conv             conv;
@@ -387,9 +410,10 @@ tr_tensor *tr_conv2d_transpose(tr_tensor *x, tr_tensor *w, tr_tensor *bias,
     else
         ok = check_bias(&c, tr_dim(w, 2) * conv.groups);
     if (!ok) return NULL;
-    tr_tensor *y = conv2d_dx(x, w, height, width, &conv);
-    if (bias != NULL) y = tr_add(y, bias);
-    return tr_activate(y, options != NULL ? options->act : TR_IDENTITY);
+    const conv_attributes a = { .conv = conv, .image = { height, width },
+                                .act = fused ? act : TR_IDENTITY };
+    tr_tensor *y = tr_apply(&tri_op_conv2d_dx, in, c.input_count, &a, sizeof a);
+    return fused ? y : tr_activate(y, act);
 }
 
 /* --- One axis --------------------------------------------------------------------------------- */

@@ -101,6 +101,10 @@ TR_API tr_tensor *tr_upsample_bilinear(tr_tensor *x, int64_t height, int64_t wid
  * w [KH, KW, C, K], f = factor. */
 TR_API tr_tensor *tr_upsample_conv2d(tr_tensor *x, tr_tensor *w, tr_tensor *bias, int64_t factor,
                                      tr_activation act);
+/* act(max_pool2d(conv2d(x, w), window) + bias), padding 'same', windows side by side: what act(...)
+ * pooled is, for an activation that grows, in fewer passes over memory. window: 1 .. 16. */
+TR_API tr_tensor *tr_conv2d_pool(tr_tensor *x, tr_tensor *w, tr_tensor *bias, int64_t window,
+                                 tr_activation act);
 /* [N, H, W, C r r] -> [N, H r, W r, C]: y[n, h r + i, w r + j, c] = x[n, h, w, (c r + i) r + j],
  * PyTorch's order of channels; unshuffle is its inverse. */
 TR_API tr_tensor *tr_pixel_shuffle(tr_tensor *x, int64_t r);

@@ -31,9 +31,10 @@ static tr_status build(tr_model *m)
     if (count < 1 || tri_check_halving(m, count - 1) != TR_OK) return tr_status_get();
     tr_module *encoder = tr_nn_sequence(NULL, 0), *decoder = tr_nn_sequence(NULL, 0);
     for (int i = 0; i < count; i++) {
-        if (i > 0) tr_nn_append(encoder, tr_nn_max_pool2d(2));
-        tr_nn_append(encoder,
-                     conv(i > 0 ? channels[i - 1] : m->input.dim[2], channels[i], TR_RELU));
+        const int64_t in = i > 0 ? channels[i - 1] : m->input.dim[2];
+        tr_nn_append(encoder, i < count - 1
+                                  ? tr_nn_conv2d_pool(in, channels[i], 3, 2, TR_RELU, &layer)
+                                  : conv(in, channels[i], TR_RELU));
     }
     for (int i = count - 1; i >= 0; i--) {
         const int64_t       out = i > 0 ? channels[i - 1] : m->input.dim[2];

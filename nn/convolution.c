@@ -12,6 +12,7 @@ typedef struct convolution {
     int64_t         in, out;
     bool            transposed;
     int64_t         factor; /* the picture is enlarged so many times first; else 0 */
+    int64_t         window; /* the largest of so many by as many results; else 0 */
 } convolution;
 
 static tr_tensor *convolution_forward(tr_module *m, tr_tensor *x)
@@ -20,6 +21,7 @@ static tr_tensor *convolution_forward(tr_module *m, tr_tensor *x)
     tr_tensor         *weight = m->parameters.items[0].tensor;
     tr_tensor         *bias = m->parameters.count > 1 ? m->parameters.items[1].tensor : NULL;
     if (c->factor > 0) return tr_upsample_conv2d(x, weight, bias, c->factor, c->options.act);
+    if (c->window > 0) return tr_conv2d_pool(x, weight, bias, c->window, c->options.act);
     return c->transposed ? tr_conv2d_transpose(x, weight, bias, &c->options)
                          : tr_conv2d(x, weight, bias, &c->options);
 }
@@ -49,6 +51,13 @@ static int64_t convolution_multiply_adds(const tr_module *m)
     return own == 0 ? 0 : tri_shape_numel(side) / own * tr_numel(c->weight);
 }
 
+/* Each pixel of the input meets every weight, with step 1 and 'same' padding. */
+static int64_t conv2d_pool_multiply_adds(const tr_module *m)
+{
+    const convolution *c = m->self;
+    return tri_shape_numel(m->in_shape) / c->in * tr_numel(c->weight);
+}
+
 static const tr_module_type conv2d_type = { .name = "conv2d",
                                             .forward = convolution_forward,
                                             .init = convolution_init,
@@ -75,6 +84,21 @@ static const tr_module_type upsample_conv2d_type = { .name = "upsample_conv2d",
                                                      .describe = upsample_conv2d_describe,
                                                      .multiply_adds = convolution_multiply_adds };
 
+static void conv2d_pool_describe(const tr_module *m, char *text, size_t size)
+{
+    const convolution *c = m->self;
+    snprintf(text, size, "%lldx%lld, %lld -> %lld, largest of %lldx%lld, %s",
+             (long long)tr_dim(c->weight, 0), (long long)tr_dim(c->weight, 1), (long long)c->in,
+             (long long)c->out, (long long)c->window, (long long)c->window,
+             tr_activation_name(c->options.act));
+}
+
+static const tr_module_type conv2d_pool_type = { .name = "conv2d_pool",
+                                                 .forward = convolution_forward,
+                                                 .init = convolution_init,
+                                                 .describe = conv2d_pool_describe,
+                                                 .multiply_adds = conv2d_pool_multiply_adds };
+
 static tr_module *convolution_new(const tr_module_type *type, int64_t in, int64_t out,
                                   int64_t kernel, tr_activation act, const tr_layer_options *o)
 {
@@ -92,7 +116,10 @@ static tr_module *convolution_new(const tr_module_type *type, int64_t in, int64_
     tr_module *m = tr_module_new(type, sizeof(convolution));
     if (m == NULL) return NULL;
     convolution *c = m->self;
-    *c = (convolution){ .options = o->conv, .how = o->init, .in = in, .out = out,
+    *c = (convolution){ .options = o->conv,
+                        .how = o->init,
+                        .in = in,
+                        .out = out,
                         .transposed = type == &conv2d_transpose_type };
     c->options.act = act;
     const tr_shape shape = c->transposed ? TR_SHAPE(kernel, kernel, out / groups, in)
@@ -114,6 +141,14 @@ tr_module *tr_nn_conv2d_transpose(int64_t in, int64_t out, int64_t kernel, tr_ac
     return convolution_new(&conv2d_transpose_type, in, out, kernel, act, o);
 }
 
+/* Of the options, what a convolution with step 1 and 'same' padding leaves to choose. */
+static tr_layer_options same_padding(const tr_layer_options *o)
+{
+    return (tr_layer_options){ .no_bias = o != NULL && o->no_bias,
+                               .init = o != NULL ? o->init : TR_INIT_GLOROT_UNIFORM,
+                               .conv = { .padding = TR_PAD_SAME } };
+}
+
 tr_module *tr_nn_upsample_conv2d(int64_t in, int64_t out, int64_t kernel, int64_t factor,
                                  tr_activation act, const tr_layer_options *o)
 {
@@ -122,18 +157,35 @@ tr_module *tr_nn_upsample_conv2d(int64_t in, int64_t out, int64_t kernel, int64_
                 1 << 20);
         return NULL;
     }
-    const tr_layer_options plain = { .no_bias = o != NULL && o->no_bias,
-                                     .init = o != NULL ? o->init : TR_INIT_GLOROT_UNIFORM };
-    tr_module *m = convolution_new(&upsample_conv2d_type, in, out, kernel, act, &plain);
+    const tr_layer_options plain = same_padding(o);
+    tr_module             *m = convolution_new(&upsample_conv2d_type, in, out, kernel, act, &plain);
     if (m != NULL) ((convolution *)m->self)->factor = factor;
+    return m;
+}
+
+tr_module *tr_nn_conv2d_pool(int64_t in, int64_t out, int64_t kernel, int64_t window,
+                             tr_activation act, const tr_layer_options *o)
+{
+    if (!tri_failed() && (window < 1 || window > 16)) {
+        tr_fail(TR_ERR_VALUE, "conv2d_pool: window %lld is not in 1 .. 16", (long long)window);
+        return NULL;
+    }
+    const tr_layer_options plain = same_padding(o);
+    tr_module             *m = convolution_new(&conv2d_pool_type, in, out, kernel, act, &plain);
+    if (m != NULL) ((convolution *)m->self)->window = window;
     return m;
 }
 
 const tr_conv_options *tri_convolution_options(const tr_module *m)
 {
     const bool is = m->type == &conv2d_type || m->type == &conv2d_transpose_type ||
-                    m->type == &upsample_conv2d_type;
+                    m->type == &upsample_conv2d_type || m->type == &conv2d_pool_type;
     return is ? &((const convolution *)m->self)->options : NULL;
+}
+
+int64_t tri_convolution_window(const tr_module *m)
+{
+    return ((const convolution *)m->self)->window;
 }
 
 /* --- Pooling and upsampling ------------------------------------------------------------------- */

@@ -148,6 +148,10 @@ TR_API tr_module *tr_nn_conv2d(int64_t in, int64_t out, int64_t kernel, tr_activ
  * options, no_bias and init count. */
 TR_API tr_module *tr_nn_upsample_conv2d(int64_t in, int64_t out, int64_t kernel, int64_t factor,
                                         tr_activation act, const tr_layer_options *o);
+/* act(max_pool2d(conv2d(x, weight), window) + bias): the layer and the pooling after it in one pass,
+ * 'same' padding; of the options, no_bias and init count. */
+TR_API tr_module *tr_nn_conv2d_pool(int64_t in, int64_t out, int64_t kernel, int64_t window,
+                                    tr_activation act, const tr_layer_options *o);
 /* The transposed convolution: upsamples by the stride. weight [k, k, out / groups, in]. */
 TR_API tr_module *tr_nn_conv2d_transpose(int64_t in, int64_t out, int64_t kernel, tr_activation act,
                                          const tr_layer_options *o);

@@ -108,15 +108,27 @@ typedef struct tri_conv {
 tr_status tri_conv2d(tr_tensor *y, const tr_tensor *x, const tr_tensor *w, const tr_tensor *bias,
                      const tri_conv *c, tri_epilogue epilogue);
 /* The partial gradients of T(x, w, g) = <conv2d(x, w), g>: dx [N, H, W, C] from g [N, OH, OW, K]
- * and w; dw [KH, KW, C/groups, K] from x and g. */
-tr_status tri_conv2d_dx(tr_tensor *dx, const tr_tensor *g, const tr_tensor *w, const tri_conv *c);
+ * and w, of which y = epilogue(dx + bias); dw [KH, KW, C/groups, K] from x and g. */
+tr_status tri_conv2d_dx(tr_tensor *y, const tr_tensor *g, const tr_tensor *w, const tr_tensor *bias,
+                        const tri_conv *c, tri_epilogue epilogue);
 tr_status tri_conv2d_dw(tr_tensor *dw, const tr_tensor *x, const tr_tensor *g, const tri_conv *c);
 tr_status tri_conv2d_direct(tr_tensor *y, const tr_tensor *x, const tr_tensor *w,
                             const tr_tensor *bias, const tri_conv *c, tri_epilogue epilogue);
-tr_status tri_conv2d_dx_direct(tr_tensor *dx, const tr_tensor *g, const tr_tensor *w,
-                               const tri_conv *c);
+tr_status tri_conv2d_dx_direct(tr_tensor *y, const tr_tensor *g, const tr_tensor *w,
+                               const tr_tensor *bias, const tri_conv *c, tri_epilogue epilogue);
 tr_status tri_conv2d_dw_direct(tr_tensor *dw, const tr_tensor *x, const tr_tensor *g,
                                const tri_conv *c);
+
+/* y = epilogue(p + bias), p the largest of each window x window results of conv2d(x, w), step 1,
+ * 'same' padding, windows side by side (conv_pool.c): x [N, H, W, C], y [N, H / window, W / window,
+ * K]; place (u8, y's shape): where in its window the first largest stood. NaN is largest. And the
+ * gradients from g, the gradient of p; dx and dw may be NULL. window^2 <= 256. */
+enum { TRI_POOL_PLACES = 256 };
+tr_status tri_conv2d_pool(tr_tensor *y, tr_tensor *place, const tr_tensor *x, const tr_tensor *w,
+                          const tr_tensor *bias, int64_t window, tri_epilogue epilogue);
+tr_status tri_conv2d_pool_gradients(tr_tensor *dx, tr_tensor *dw, const tr_tensor *x,
+                                    const tr_tensor *w, const tr_tensor *g, const tr_tensor *place,
+                                    int64_t window);
 
 /* conv2d(upsample_nearest(x, f), w), step 1, 'same' padding (upsample_conv.c): x [N, H, W, C], w
  * [KH, KW, C, K], y [N, f H, f W, K] for any f; and the gradients by x and w. */

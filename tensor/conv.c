@@ -12,7 +12,7 @@
  *
  * A convolution to very few channels would leave most columns of the block empty. There the window
  * elements become columns too: each pixel of the frame is multiplied by all weights of its
- * channels, and the output pixels collect their terms from the result (convolve_few).
+ * channels, and the output pixels collect their terms from the result (multiply_few, collect).
  *
  * Work is cut into items (an image, or rows of it); each is computed by one task in one order.
  * Read next: frame.h (positions), conv_dw.c (the gradient for w), gemm.h. */
@@ -24,43 +24,45 @@
 #include <string.h>
 
 enum {
-    FRAME_BYTES = 1 << 18, /* aimed at for a frame: an eighth of the second cache */
+    FRAME_BYTES = 1 << 18,  /* aimed at for a frame: an eighth of the second cache */
     FINISH_BYTES = 1 << 14, /* of results that get bias and activation together */
-    SLOTS = 32,            /* tasks at most, each with memory for its frame */
-    ITEMS = 16             /* at least, if the picture has that many rows */
+    SLOTS = 32,             /* tasks at most, each with memory for its frame */
+    ITEMS = 16              /* at least, if the picture has that many rows */
 };
 
 /* The output pixels of one phase. Offsets count elements. */
 typedef struct pass {
-    int64_t rows, cols;            /* of output pixels */
-    int64_t out, out_row, out_col; /* the first one, the way to the next row and column */
-    int64_t k;                     /* window elements of this phase times channels */
-    int64_t *at;                   /* [k]: offsets in the frame */
-    char *b;                       /* packed weights: [groups][panels][k][block.cols] */
-    int64_t elements;              /* few: window elements of this phase */
+    int64_t  rows, cols;            /* of output pixels */
+    int64_t  out, out_row, out_col; /* the first one, the way to the next row and column */
+    int64_t  k;                     /* window elements of this phase times channels */
+    int64_t *at;                    /* [k]: offsets in the frame */
+    char    *b;                     /* packed weights: [groups][panels][k][block.cols] */
+    int64_t  elements;              /* window elements of this phase */
     int64_t *terms; /* few: [elements]: offsets from a pixel's products to its terms */
 } pass;
 
 typedef struct conv {
-    tri_block block;
+    tri_block     block;
     tri_conv_axis h, w;
-    tri_image source; /* the first image */
-    tri_frame frame;  /* for the first row of output pixels */
-    char *result;
-    int64_t images, source_step, result_step; /* bytes, elements: from image to image */
-    int64_t groups, in, out;                  /* channels of a group */
-    int64_t panels;
-    const char *bias;
-    tri_epilogue epilogue;
-    pass *passes;
-    int64_t pass_count;
-    int64_t rows, item_rows, blocks; /* rows of pixels: of an image, of an item; items an image */
-    int64_t grain;                   /* items a task */
-    char *slots;
-    int64_t slot_bytes, frame_bytes;
+    tri_image     source; /* the first image */
+    tri_frame     frame;  /* for the first row of output pixels */
+    char         *result;
+    int64_t       images, source_step, result_step; /* bytes, elements: from image to image */
+    int64_t       groups, in, out;                  /* channels of a group */
+    int64_t       panels;
+    const char   *bias;
+    tri_epilogue  epilogue;
+    pass         *passes;
+    int64_t       pass_count;
+    int64_t       height, width;      /* of the result */
+    int64_t  rows, item_rows, blocks; /* rows of pixels: of a phase, of an item; items an image */
+    int64_t  grain;                   /* items a task */
+    char    *slots;
+    int64_t  slot_bytes, frame_bytes;
     int64_t *b_at;
-    bool few;            /* channels: see convolve_few */
-    int64_t few_pitch;   /* products of a pixel, filled up to whole blocks */
+    bool     few;        /* channels: see multiply_few */
+    char    *few_b;      /* their packed weights, of all phases: [panels][in][block.cols] */
+    int64_t  few_pitch;  /* products of a pixel, filled up to whole blocks */
     int64_t *channel_at; /* [in]: 0, 1, 2, ... */
 } conv;
 
@@ -72,7 +74,7 @@ static void pack_weights(const conv *s, pass *p, const tr_tensor *w, int64_t ph,
 {
     const int64_t size = s->block.size, width = s->block.cols, all = w->shape[3];
     const int64_t element = w->shape[2] * all, pitch = s->in * s->groups;
-    int64_t k = 0;
+    int64_t       k = 0;
     for (int64_t r = 0; r < s->h.window; r++)
         for (int64_t t = 0; t < s->w.window; t++) {
             if (tri_conv_phase(&s->h, r) != ph || tri_conv_phase(&s->w, t) != pw) continue;
@@ -82,39 +84,47 @@ static void pack_weights(const conv *s, pass *p, const tr_tensor *w, int64_t ph,
             for (int64_t i = 0; i < s->groups * s->panels; i++) {
                 const int64_t group = i / s->panels, j = i % s->panels * width;
                 const int64_t columns = s->h.turned ? s->in : s->out; /* of w, in a group */
-                const char *from = (const char *)w->data +
+                const char   *from = (const char *)w->data +
                                    ((r * s->w.window + t) * element + group * columns) * size;
                 const tri_operand b = { from, (size_t)size, s->h.turned ? all : 1,
                                         s->h.turned ? 1 : all };
-                const int64_t count = s->out - j < width ? s->out - j : width;
+                const int64_t     count = s->out - j < width ? s->out - j : width;
                 tri_pack(&b, j, count, 0, s->in, width, p->b + (i * p->k + k) * width * size);
             }
             k += s->in;
         }
 }
 
-/* The same for few output channels: b is [channel][window element, output channel]. */
-static void pack_few(const conv *s, pass *p, const tr_tensor *w, int64_t ph, int64_t pw)
+/* The same for few output channels and all phases: [channel][window element, output channel]. */
+static bool pack_few(conv *s, const tr_tensor *w)
 {
     const int64_t size = s->block.size, width = s->block.cols, all = w->shape[3];
-    int64_t element = 0;
+    const size_t  bytes = (size_t)(s->few_pitch * s->in * size);
+    s->few_b = tri_scratch(bytes);
+    if (!s->few_b) return false;
+    memset(s->few_b, 0, bytes);
+    for (int64_t column = 0; column < s->h.window * s->w.window * s->out; column++) {
+        const int64_t k = column % s->out;
+        const char   *from = (const char *)w->data + column / s->out * w->shape[2] * all * size;
+        char         *to = s->few_b + (column / width * s->in * width + column % width) * size;
+        for (int64_t c = 0; c < s->in; c++)
+            memcpy(to + c * width * size, from + (s->h.turned ? k * all + c : c * all + k) * size,
+                   (size_t)size);
+    }
+    return true;
+}
+
+/* Where a pixel of the phase finds its terms among the products of few channels. */
+static void note_terms(const conv *s, pass *p, int64_t ph, int64_t pw)
+{
+    int64_t count = 0;
     for (int64_t r = 0; r < s->h.window; r++)
         for (int64_t t = 0; t < s->w.window; t++) {
             if (tri_conv_phase(&s->h, r) != ph || tri_conv_phase(&s->w, t) != pw) continue;
             const int64_t y = tri_conv_shift(&s->h, r) - s->h.low;
             const int64_t x = tri_conv_shift(&s->w, t) - s->w.low;
-            const char *from =
-                (const char *)w->data + (r * s->w.window + t) * w->shape[2] * all * size;
-            for (int64_t k = 0; k < s->out; k++) {
-                const int64_t column = element * s->out + k;
-                char *to = p->b + (column / width * s->in * width + column % width) * size;
-                for (int64_t c = 0; c < s->in; c++) {
-                    const int64_t at = s->h.turned ? k * all + c : c * all + k;
-                    memcpy(to + c * width * size, from + at * size, (size_t)size);
-                }
-            }
-            p->terms[element] = (y * s->frame.cols + x) * s->few_pitch + element * s->out;
-            element++;
+            p->terms[count++] =
+                (y * s->frame.cols + x) * s->few_pitch + (r * s->w.window + t) * s->out;
         }
 }
 
@@ -136,15 +146,17 @@ static bool make_pass(conv *s, pass *p, const tr_tensor *w, const int64_t *shape
     p->out_col = s->w.phases * channels;
     p->elements = count_elements(&s->h, ph) * count_elements(&s->w, pw);
     p->k = p->elements * s->in;
-    const int64_t panels =
-        s->few ? s->few_pitch / s->block.cols * s->in : s->groups * s->panels * p->k;
-    const size_t bytes = (size_t)(panels * s->block.cols * s->block.size);
+    if (s->few) {
+        p->terms = tri_scratch((size_t)p->elements * sizeof *p->terms);
+        if (p->terms) note_terms(s, p, ph, pw);
+        return p->terms != NULL;
+    }
+    const size_t bytes = (size_t)(s->groups * s->panels * p->k * s->block.cols * s->block.size);
     p->at = tri_scratch((size_t)p->k * sizeof *p->at);
-    p->terms = tri_scratch((size_t)p->elements * sizeof *p->terms);
     p->b = tri_scratch(bytes);
-    if (!p->at || !p->terms || !p->b) return false;
-    if (s->few || s->out % s->block.cols) memset(p->b, 0, bytes);
-    (s->few ? pack_few : pack_weights)(s, p, w, ph, pw);
+    if (!p->at || !p->b) return false;
+    if (s->out % s->block.cols) memset(p->b, 0, bytes);
+    pack_weights(s, p, w, ph, pw);
     return true;
 }
 
@@ -165,7 +177,7 @@ static void convolve(const conv *s, const pass *p, const char *frame, int64_t ro
     for (int64_t i = 0; i < s->groups * s->panels; i++) {
         const int64_t group = i / s->panels, j = i % s->panels * s->block.cols;
         const int64_t cols = s->out - j < s->block.cols ? s->out - j : s->block.cols;
-        const char *b = p->b + i * p->k * s->block.cols * size;
+        const char   *b = p->b + i * p->k * s->block.cols * size;
         for (int64_t v = 0; v < outer; v++)
             for (int64_t u = 0; u < inner; u += height) {
                 const int64_t from = v * outer_in + u * inner_in + group * s->in;
@@ -177,85 +189,79 @@ static void convolve(const conv *s, const pass *p, const char *frame, int64_t ro
     }
 }
 
-/* y[k] = sum of z[terms[t] + k]. */
-static void collect(const conv *s, const pass *p, const void *z, void *y)
-{
-    if (s->block.dtype == TR_F32) {
-        const float *from = z;
-        float *to = y;
-        for (int64_t k = 0; k < s->out; k++) {
-            float sum = 0;
-            for (int64_t t = 0; t < p->elements; t++) sum += from[p->terms[t] + k];
-            to[k] = sum;
-        }
-    } else {
-        const double *from = z;
-        double *to = y;
-        for (int64_t k = 0; k < s->out; k++) {
-            double sum = 0;
-            for (int64_t t = 0; t < p->elements; t++) sum += from[p->terms[t] + k];
-            to[k] = sum;
-        }
-    }
-}
-
-/* As convolve, for few output channels; z has room for the products of the frame's pixels. */
-static void convolve_few(const conv *s, const pass *p, const char *frame, int64_t pixels, char *z,
-                         int64_t rows, char *c)
+/* Few output channels: all products of the frame's pixels, to z. */
+static void multiply_few(const conv *s, const char *frame, int64_t pixels, char *z)
 {
     const int64_t size = s->block.size, width = s->block.cols, height = s->block.rows;
-    const int64_t columns = p->elements * s->out;
+    const int64_t columns = s->h.window * s->w.window * s->out;
     for (int64_t i = 0; i < pixels; i += height)
         for (int64_t j = 0; j < columns; j += width)
             tri_multiply(&s->block, pixels - i < height ? pixels - i : height,
                          columns - j <= width / 2 ? width / 2 : width, s->in,
-                         frame + i * s->in * size, s->in, s->channel_at, p->b + j * s->in * size,
-                         s->b_at, z + (i * s->few_pitch + j) * size, s->few_pitch, false);
-    for (int64_t i = 0; i < rows; i++)
-        for (int64_t j = 0; j < p->cols; j++)
-            collect(s, p, z + (i * s->frame.cols + j) * s->few_pitch * size,
-                    c + (i * p->out_row + j * p->out_col) * size);
+                         frame + i * s->in * size, s->in, s->channel_at,
+                         s->few_b + j * s->in * size, s->b_at, z + (i * s->few_pitch + j) * size,
+                         s->few_pitch, false);
 }
 
-/* Bias and activation; of adjacent rows, as many at a time as stay in the first cache. */
-static void finish_rows(const conv *s, const pass *p, int64_t rows, char *c)
+/* Each pixel of `rows` rows of a pass is the sum of its terms in z. */
+static void collect(const conv *s, const pass *p, const char *z, int64_t rows, char *c)
 {
-    const int64_t channels = s->out * s->groups, row_bytes = p->out_row * s->block.size;
-    int64_t       together = 1;
-    if (p->out_col == channels && p->out_row == p->cols * channels)
-        together = FINISH_BYTES / row_bytes + 1;
-    for (int64_t i = 0; i < rows; i += together) {
-        const int64_t count = rows - i < together ? rows - i : together;
-        tri_finish(&s->block, s->epilogue, s->bias, c + i * row_bytes, p->out_col, count * p->cols,
-                   channels);
+    const int64_t line = s->frame.cols * s->few_pitch;
+    for (int64_t i = 0; i < rows; i++) {
+        void       *y = c + i * p->out_row * s->block.size;
+        const void *x = z + i * line * s->block.size;
+        if (s->block.dtype == TR_F32)
+            s->block.table->f32.sum_at(p->cols, s->out, y, p->out_col, x, s->few_pitch, p->terms,
+                                       p->elements);
+        else
+            s->block.table->f64.sum_at(p->cols, s->out, y, p->out_col, x, s->few_pitch, p->terms,
+                                       p->elements);
     }
+}
+
+/* Bias and activation, of as many pixels at a time as stay in the first cache. */
+static void finish(const conv *s, char *c, int64_t pixels)
+{
+    const int64_t channels = s->out * s->groups, bytes = channels * s->block.size;
+    const int64_t together = FINISH_BYTES / bytes + 1;
+    for (int64_t i = 0; i < pixels; i += together)
+        tri_finish(&s->block, s->epilogue, s->bias, c + i * bytes, channels,
+                   pixels - i < together ? pixels - i : together, channels);
+}
+
+/* Rows first .. last - 1 of every phase of one image: together, adjacent rows of the result. */
+static void convolve_rows(const conv *s, int64_t n, int64_t first, int64_t last, char *slot)
+{
+    const int64_t line = s->width * s->out * s->groups, top = first * s->h.phases;
+    const int64_t bottom = last * s->h.phases < s->height ? last * s->h.phases : s->height;
+    char     *result = s->result + n * s->result_step * s->block.size, *z = slot + s->frame_bytes;
+    tri_image image = s->source;
+    tri_frame frame = s->frame;
+    image.data += n * s->source_step;
+    frame.row += first * s->h.step;
+    frame.rows = (last - first - 1) * s->h.step + s->h.reach;
+    tri_frame_fill(&frame, &image, slot);
+    if (s->few) multiply_few(s, slot, frame.rows * frame.cols, z);
+    for (int64_t i = 0; i < s->pass_count; i++) {
+        const pass   *p = &s->passes[i];
+        const int64_t rows = (p->rows < last ? p->rows : last) - first;
+        char         *c = result + (p->out + first * p->out_row) * s->block.size;
+        if (rows <= 0) continue;
+        if (s->few)
+            collect(s, p, z, rows, c);
+        else
+            convolve(s, p, slot, rows, c);
+    }
+    finish(s, result + top * line * s->block.size, (bottom - top) * s->width);
 }
 
 static void convolve_items(void *context, int64_t begin, int64_t end)
 {
     const conv *s = context;
-    char *slot = s->slots + begin / s->grain * s->slot_bytes;
+    char       *slot = s->slots + begin / s->grain * s->slot_bytes;
     for (int64_t item = begin; item < end; item++) {
-        const int64_t n = item / s->blocks, first = item % s->blocks * s->item_rows;
-        const int64_t last = s->rows - first < s->item_rows ? s->rows : first + s->item_rows;
-        tri_image image = s->source;
-        tri_frame frame = s->frame;
-        image.data += n * s->source_step;
-        frame.row += first * s->h.step;
-        frame.rows = (last - first - 1) * s->h.step + s->h.reach;
-        tri_frame_fill(&frame, &image, slot);
-        for (int64_t i = 0; i < s->pass_count; i++) {
-            const pass *p = &s->passes[i];
-            const int64_t rows = (p->rows < last ? p->rows : last) - first;
-            char *c =
-                s->result + (n * s->result_step + p->out + first * p->out_row) * s->block.size;
-            if (rows <= 0) continue;
-            if (s->few)
-                convolve_few(s, p, slot, frame.rows * frame.cols, slot + s->frame_bytes, rows, c);
-            else
-                convolve(s, p, slot, rows, c);
-            finish_rows(s, p, rows, c);
-        }
+        const int64_t first = item % s->blocks * s->item_rows, last = first + s->item_rows;
+        convolve_rows(s, item / s->blocks, first, last < s->rows ? last : s->rows, slot);
     }
 }
 
@@ -268,8 +274,7 @@ static void plan_few(conv *s)
     const int64_t half = s->block.cols / 2, elements = s->h.window * s->w.window;
     const int64_t columns = elements * s->out;
     s->few_pitch = tri_ceil_div(columns, s->block.cols) * s->block.cols;
-    s->few = s->groups == 1 && s->out <= 4 && s->pass_count == 1 && s->h.step == 1 &&
-             s->w.step == 1 &&
+    s->few = s->groups == 1 && s->out <= 4 && s->h.step == 1 && s->w.step == 1 &&
              2 * tri_ceil_div(columns, half) <= elements * tri_ceil_div(s->out, half);
 }
 
@@ -301,6 +306,7 @@ static bool make_passes(conv *s, const tr_tensor *w, const int64_t *shape)
     if (!s->passes || !s->b_at || !s->channel_at) return false;
     for (int64_t c = 0; c < s->in; c++) s->channel_at[c] = c;
     for (int64_t k = 0; k < s->h.window * s->w.window * s->in; k++) s->b_at[k] = k * s->block.cols;
+    if (s->few && !pack_few(s, w)) return false;
     for (int64_t i = 0; i < s->pass_count; i++)
         if (!make_pass(s, &s->passes[i], w, shape, i / s->w.phases, i % s->w.phases)) return false;
     return true;
@@ -326,7 +332,9 @@ static tr_status run(tr_tensor *y, const tr_tensor *x, const tr_tensor *w, const
     s.in = x->shape[3] / c->groups;
     s.out = y->shape[3] / c->groups;
     s.panels = tri_ceil_div(s.out, s.block.cols);
-    s.rows = tri_ceil_div(y->shape[1], s.h.phases);
+    s.height = y->shape[1];
+    s.width = y->shape[2];
+    s.rows = tri_ceil_div(s.height, s.h.phases);
     s.source = (tri_image){ x->data, x->shape[1], x->shape[2], x->shape[3] * s.block.size };
     s.source_step = x->shape[1] * x->shape[2] * s.source.pixel;
     s.result_step = y->shape[1] * y->shape[2] * y->shape[3];
@@ -370,10 +378,10 @@ tr_status tri_conv2d_direct(tr_tensor *y, const tr_tensor *x, const tr_tensor *w
     return run_in_scope(run, y, x, w, bias, c, epilogue, false);
 }
 
-tr_status tri_conv2d_dx_direct(tr_tensor *dx, const tr_tensor *g, const tr_tensor *w,
-                               const tri_conv *c)
+tr_status tri_conv2d_dx_direct(tr_tensor *y, const tr_tensor *g, const tr_tensor *w,
+                               const tr_tensor *bias, const tri_conv *c, tri_epilogue epilogue)
 {
-    return run_in_scope(run, dx, g, w, NULL, c, TRI_E_IDENTITY, true);
+    return run_in_scope(run, y, g, w, bias, c, epilogue, true);
 }
 
 tr_status tri_conv2d(tr_tensor *y, const tr_tensor *x, const tr_tensor *w, const tr_tensor *bias,
@@ -383,8 +391,9 @@ tr_status tri_conv2d(tr_tensor *y, const tr_tensor *x, const tr_tensor *w, const
     return run_in_scope(compute, y, x, w, bias, c, epilogue, false);
 }
 
-tr_status tri_conv2d_dx(tr_tensor *dx, const tr_tensor *g, const tr_tensor *w, const tri_conv *c)
+tr_status tri_conv2d_dx(tr_tensor *y, const tr_tensor *g, const tr_tensor *w, const tr_tensor *bias,
+                        const tri_conv *c, tri_epilogue epilogue)
 {
-    convolution *compute = tri_winograd_pays(w, dx, c) ? tri_winograd : run;
-    return run_in_scope(compute, dx, g, w, NULL, c, TRI_E_IDENTITY, true);
+    convolution *compute = tri_winograd_pays(w, y, c) ? tri_winograd : run;
+    return run_in_scope(compute, y, g, w, bias, c, epilogue, true);
 }

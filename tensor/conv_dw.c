@@ -27,30 +27,30 @@ typedef struct run {
 } run;
 
 typedef struct gradient {
-    tri_block block;
+    tri_block     block;
     tri_conv_axis h, w;
-    tri_image x;
-    tri_frame frame; /* of the first row of pixels */
-    const char *g;
-    int64_t images, rows, cols; /* output pixels */
-    int64_t groups, in, out;    /* channels of a group */
-    bool swapped;               /* the block's rows are output channels */
-    run *runs;
-    int64_t run_count, dw_rows; /* KH KW C / groups */
-    int64_t item_images, item_rows, blocks, items;
-    int64_t frame_pixels; /* of one image, in an item */
-    int64_t *x_at, *g_at; /* offsets of an item's pixels */
-    int64_t g_pitch;      /* elements from pixel to pixel of packed g */
-    int64_t grain, pieces;
-    char *parts, *slots;
-    int64_t slot_bytes, frame_bytes;
+    tri_image     x;
+    tri_frame     frame; /* of the first row of pixels */
+    const char   *g;
+    int64_t       images, rows, cols; /* output pixels */
+    int64_t       groups, in, out;    /* channels of a group */
+    bool          swapped;            /* the block's rows are output channels */
+    bool          packed;             /* g is copied: its rows do not end where blocks end */
+    run          *runs;
+    int64_t       run_count, dw_rows; /* KH KW C / groups */
+    int64_t       item_images, item_rows, blocks, items;
+    int64_t       frame_pixels; /* of one image, in an item */
+    int64_t      *x_at, *g_at;  /* offsets of an item's pixels */
+    int64_t       g_pitch;      /* elements from pixel to pixel of g, packed or in place */
+    int64_t       grain, pieces;
+    char         *parts, *slots;
+    int64_t       slot_bytes, frame_bytes;
 } gradient;
 
 /* --- One item
  * ------------------------------------------------------------------------------------- */
 
-/* The group's channels of g, each pixel filled up to whole panels: blocks may read beyond the last.
- */
+/* The group's channels of g, each pixel filled up to whole panels. */
 static void pack_g(const gradient *s, const char *g, int64_t pixels, char *out)
 {
     const int64_t size = s->block.size, pitch = s->g_pitch * size, used = s->out * size;
@@ -67,7 +67,7 @@ static void multiply_run(const gradient *s, const run *r, int64_t group, int64_t
     const int64_t size = s->block.size, all = s->out * s->groups;
     const int64_t m = s->swapped ? s->out : r->length, n = s->swapped ? r->length : s->out;
     const int64_t height = tri_even_part(m, s->block.rows);
-    const char *x = frame + (r->offset + group * s->in) * size;
+    const char   *x = frame + (r->offset + group * s->in) * size;
     for (int64_t j = 0; j < n; j += s->block.cols)
         for (int64_t i = 0; i < m; i += height) {
             const int64_t rows = m - i < height ? m - i : height;
@@ -91,7 +91,7 @@ static void add_item(const gradient *s, int64_t item, char *slot, char *part, bo
     const int64_t n0 = item / s->blocks * s->item_images;
     const int64_t n1 = s->images - n0 < s->item_images ? s->images : n0 + s->item_images;
     const int64_t pixels = (n1 - n0) * rows * s->cols;
-    tri_frame frame = s->frame;
+    tri_frame     frame = s->frame;
     frame.row += first * s->h.step;
     frame.rows = (rows - 1) * s->h.step + s->h.reach;
     for (int64_t n = n0; n < n1; n++) {
@@ -99,21 +99,23 @@ static void add_item(const gradient *s, int64_t item, char *slot, char *part, bo
         image.data += n * image.h * image.w * image.pixel;
         tri_frame_fill(&frame, &image, slot + (n - n0) * s->frame_pixels * image.pixel);
     }
-    char *packed = slot + s->frame_bytes;
+    char       *packed = slot + s->frame_bytes;
     const char *g = s->g + (n0 * s->rows + first) * s->cols * s->out * s->groups * size;
     for (int64_t group = 0; group < s->groups; group++) {
-        pack_g(s, g + group * s->out * size, pixels, packed);
+        const char *of_group = g + group * s->out * size;
+        if (s->packed) pack_g(s, of_group, pixels, packed);
         for (int64_t i = 0; i < s->run_count; i++)
-            multiply_run(s, &s->runs[i], group, pixels, slot, packed, part, accumulate);
+            multiply_run(s, &s->runs[i], group, pixels, slot, s->packed ? packed : of_group, part,
+                         accumulate);
     }
 }
 
 static void add_items(void *context, int64_t begin, int64_t end)
 {
     const gradient *s = context;
-    const int64_t piece = begin / s->grain;
-    char *slot = s->slots + piece * s->slot_bytes;
-    char *part = s->parts + piece * s->dw_rows * s->out * s->groups * s->block.size;
+    const int64_t   piece = begin / s->grain;
+    char           *slot = s->slots + piece * s->slot_bytes;
+    char           *part = s->parts + piece * s->dw_rows * s->out * s->groups * s->block.size;
     memset(slot, 0, (size_t)s->slot_bytes); /* blocks may read beyond the last pixel */
     for (int64_t item = begin; item < end; item++) add_item(s, item, slot, part, item > begin);
 }
@@ -125,7 +127,7 @@ static void add_items(void *context, int64_t begin, int64_t end)
 static void add_pieces(void *context, int64_t begin, int64_t end)
 {
     const gradient *s = context;
-    const int64_t total = s->dw_rows * s->out * s->groups;
+    const int64_t   total = s->dw_rows * s->out * s->groups;
     for (int64_t piece = 1; piece < s->pieces; piece++) {
         if (s->block.dtype == TR_F32) {
             float *sum = (float *)(void *)s->parts;
@@ -167,7 +169,7 @@ static int64_t block_cost(const gradient *s, int64_t rows, int64_t cols)
 
 static bool make_runs(gradient *s, int64_t dilation)
 {
-    const bool merged = dilation == 1 && s->groups == 1;
+    const bool    merged = dilation == 1 && s->groups == 1;
     const int64_t each = merged ? s->w.window * s->in : s->in, pixel = s->in * s->groups;
     s->run_count = s->h.window * (merged ? 1 : s->w.window);
     s->runs = tri_scratch((size_t)s->run_count * sizeof *s->runs);
@@ -185,7 +187,7 @@ static bool make_runs(gradient *s, int64_t dilation)
 static void plan_items(gradient *s)
 {
     const int64_t row_bytes = s->frame.cols * s->x.pixel;
-    int64_t rows = (FRAME_BYTES / row_bytes - s->h.reach) / s->h.step + 1;
+    int64_t       rows = (FRAME_BYTES / row_bytes - s->h.reach) / s->h.step + 1;
     const int64_t share = tri_ceil_div(s->rows * s->images, PIECES);
     if (rows > share) rows = share;
     if (rows < 1) rows = 1;
@@ -210,10 +212,13 @@ static bool make_memory(gradient *s)
 {
     const int64_t size = s->block.size, pixels = s->item_images * s->item_rows * s->cols;
     const int64_t tail = s->block.cols * size;
-    s->g_pitch = tri_ceil_div(s->out, s->block.cols) * s->block.cols;
+    s->packed =
+        !s->swapped && s->out % (s->block.cols / 2) != 0; /* blocks read half rows or whole */
+    s->g_pitch =
+        s->packed ? tri_ceil_div(s->out, s->block.cols) * s->block.cols : s->out * s->groups;
     s->frame_bytes = s->item_images * s->frame_pixels * s->x.pixel + tail;
     s->frame_bytes = (s->frame_bytes + 63) / 64 * 64;
-    s->slot_bytes = s->frame_bytes + pixels * s->g_pitch * size;
+    s->slot_bytes = s->frame_bytes + (s->packed ? pixels * s->g_pitch * size : 0);
     s->slot_bytes = (s->slot_bytes + 63) / 64 * 64;
     s->slots = tri_scratch((size_t)(s->pieces * s->slot_bytes));
     s->parts = tri_scratch((size_t)(s->pieces * s->dw_rows * s->out * s->groups * size));

@@ -34,6 +34,12 @@
                    const int64_t *at, int64_t count);                                              \
     void (*max_back_at)(int64_t rows, int64_t n, const real *g, int64_t g_step, real *dx, const real *x, \
                         int64_t x_step, const int64_t *at, int64_t count);                         \
+    /* max_at with y_step n, that also notes t, the place of the first largest; and back: where t is the \
+     * place, dx[i x_step + at[t] + j] = g[i n + j], else zero. 1 <= count <= 256. */              \
+    void (*max_place_at)(int64_t rows, int64_t n, real *y, uint8_t *place, const real *x,          \
+                         int64_t x_step, const int64_t *at, int64_t count);                        \
+    void (*put_place_at)(int64_t rows, int64_t n, const real *g, const uint8_t *place, real *dx,   \
+                         int64_t x_step, const int64_t *at, int64_t count);                        \
     /* u = y > 0 ? g : 0, rows of n; sum[j] = the sum of column j of u */                          \
     void (*step_mul_sum)(int64_t rows, int64_t n, real *u, const real *g, const real *y, real *sum); \
     /* Philox: fills n values from block `block` on (see tr_rng) */                                \

@@ -122,7 +122,7 @@ static void check_gradients(const sizes *z, const tri_conv *o, const tr_tensor *
     every_term(z, o, add_x, &for_x);
     every_term(z, o, add_w, &for_w);
     tr_tensor *got = unset(x->dtype, tr_shape_of(x));
-    ck_assert_int_eq(tri_conv2d_dx(got, g, w, o), TR_OK);
+    ck_assert_int_eq(tri_conv2d_dx(got, g, w, NULL, o, TRI_E_IDENTITY), TR_OK);
     expect_equal(got, dx, "conv2d_dx", number);
     got = unset(x->dtype, tr_shape_of(w));
     ck_assert_int_eq(tri_conv2d_dw(got, x, g, o), TR_OK);
@@ -172,7 +172,7 @@ static void large_case(int64_t n, int64_t side, int64_t c, int64_t k, int64_t st
         dx[t] = unset(TR_F32, tr_shape_of(x));
         dw[t] = unset(TR_F32, tr_shape_of(w));
         ck_assert_int_eq(tri_conv2d(y[t], x, w, NULL, &o, TRI_E_IDENTITY), TR_OK);
-        ck_assert_int_eq(tri_conv2d_dx(dx[t], g, w, &o), TR_OK);
+        ck_assert_int_eq(tri_conv2d_dx(dx[t], g, w, NULL, &o, TRI_E_IDENTITY), TR_OK);
         ck_assert_int_eq(tri_conv2d_dw(dw[t], x, g, &o), TR_OK);
     }
     expect_equal(y[0], y[1], "conv2d", 0);

@@ -16,9 +16,9 @@ static void expect_error(tr_status kind, const char *message)
 
 static tr_module *small_net(uint64_t seed)
 {
-    tr_module *net = tr_nn_sequential(
-        tr_nn_sequential(tr_nn_linear(6, 4, TR_RELU), tr_nn_batch_norm(4), NULL),
-        tr_nn_linear(4, 6, TR_SIGMOID), NULL);
+    tr_module *net =
+        tr_nn_sequential(tr_nn_sequential(tr_nn_linear(6, 4, TR_RELU), tr_nn_batch_norm(4), NULL),
+                         tr_nn_linear(4, 6, TR_SIGMOID), NULL);
     tr_module_init(net, seed);
     return net;
 }
@@ -87,9 +87,9 @@ static void check_orthonormal(tr_shape shape)
     tr_rng     rng = tr_rng_seed(3);
     tr_tensor *p = tr_zeros(TR_F64, shape);
     ck_assert_int_eq(tr_initialize(p, TR_INIT_ORTHOGONAL, &rng), TR_OK);
-    tr_tensor    *a = tr_reshape(p, TR_SHAPE(-1, tr_dim(p, -1)));
-    const bool    wide = a->shape[0] <= a->shape[1];
-    tr_tensor    *gram =
+    tr_tensor *a = tr_reshape(p, TR_SHAPE(-1, tr_dim(p, -1)));
+    const bool wide = a->shape[0] <= a->shape[1];
+    tr_tensor *gram =
         wide ? tr_matmul(a, tr_transpose(a, 0, 1)) : tr_matmul(tr_transpose(a, 0, 1), a);
     const int64_t n = tr_dim(gram, 0);
     for (int64_t i = 0; i < n; i++)
@@ -165,7 +165,7 @@ START_TEST(dropout_follows_its_mode)
 {
     tr_module *layer = tr_nn_dropout(0.25);
     tr_module_init(layer, 1);
-    tr_tensor *x = tr_ones(TR_F32, TR_SHAPE(100, 100)), *y = tr_forward(layer, x);
+    tr_tensor   *x = tr_ones(TR_F32, TR_SHAPE(100, 100)), *y = tr_forward(layer, x);
     const double kept = tr_item(tr_sum(y, TR_ALL_AXES, false)) * 0.75 / 10000;
     ck_assert_double_lt(fabs(kept - 0.75), 0.02);
     ck_assert(tr_item(tr_amax(y, TR_ALL_AXES, false)) == (double)(float)(1 / 0.75));
@@ -208,8 +208,8 @@ START_TEST(an_enlarging_convolution_is_its_two_layers)
     tr_module *two =
         tr_nn_sequential(tr_nn_upsample(2), tr_nn_conv2d(3, 5, 3, TR_SILU, NULL), NULL);
     tr_module_init(one, 4);
-    tr_rng rng = tr_rng_seed(8);
-    tr_tensor *x = tr_normal(TR_F32, TR_SHAPE(2, 4, 3, 3), &rng);
+    tr_rng        rng = tr_rng_seed(8);
+    tr_tensor    *x = tr_normal(TR_F32, TR_SHAPE(2, 4, 3, 3), &rng);
     tr_named_list from = tr_module_parameters(one), to = tr_module_parameters(two);
     for (int i = 0; i < 2; i++) tr_assign(to.items[i].tensor, from.items[i].tensor);
     tr_tensor *difference = tr_sub(tr_forward(one, x), tr_forward(two, x));
@@ -219,6 +219,28 @@ START_TEST(an_enlarging_convolution_is_its_two_layers)
     ck_assert_str_eq(tr_module_summary(one, &count)->settings, "enlarged 2x, 3x3, 3 -> 5, silu");
     ck_assert_ptr_null(tr_nn_upsample_conv2d(3, 5, 3, 0, TR_RELU, NULL));
     expect_error(TR_ERR_VALUE, "upsample_conv2d: factor 0 is not in 1 .. 1048576");
+}
+END_TEST
+
+START_TEST(a_pooling_convolution_is_its_two_layers)
+{
+    tr_module *one = tr_nn_conv2d_pool(3, 5, 3, 2, TR_RELU, NULL);
+    tr_module *two =
+        tr_nn_sequential(tr_nn_conv2d(3, 5, 3, TR_RELU, NULL), tr_nn_max_pool2d(2), NULL);
+    tr_module_init(one, 4);
+    tr_rng        rng = tr_rng_seed(8);
+    tr_tensor    *x = tr_normal(TR_F32, TR_SHAPE(2, 5, 4, 3), &rng);
+    tr_named_list from = tr_module_parameters(one), to = tr_module_parameters(two);
+    for (int i = 0; i < 2; i++) tr_assign(to.items[i].tensor, from.items[i].tensor);
+    tr_tensor *difference = tr_sub(tr_forward(one, x), tr_forward(two, x));
+    ck_assert_msg(difference != NULL, "%s", tr_error());
+    ck_assert_double_lt(tr_item(tr_amax(tr_abs(difference), TR_ALL_AXES, false)), 1e-6);
+    int64_t               count;
+    const tr_summary_row *row = tr_module_summary(one, &count);
+    ck_assert_str_eq(row->settings, "3x3, 3 -> 5, largest of 2x2, relu");
+    ck_assert_int_eq(row->multiply_adds, 2 * 5 * 4 * 3 * 3 * 3 * 5);
+    ck_assert_ptr_null(tr_nn_conv2d_pool(3, 5, 3, 17, TR_RELU, NULL));
+    expect_error(TR_ERR_VALUE, "conv2d_pool: window 17 is not in 1 .. 16");
 }
 END_TEST
 
@@ -232,16 +254,17 @@ START_TEST(saves_and_loads)
     const tr_named_list a = tr_module_state(net), b = tr_module_state(other);
     for (int64_t i = 0; i < a.count; i++)
         ck_assert_int_eq(memcmp(a.items[i].tensor->data, b.items[i].tensor->data,
-                                4 * (size_t)tr_numel(a.items[i].tensor)), 0);
+                                4 * (size_t)tr_numel(a.items[i].tensor)),
+                         0);
     char       message[300];
     tr_module *wider = tr_nn_sequential(tr_nn_linear(6, 5, TR_RELU), NULL);
     ck_assert_int_eq(tr_module_load(wider, path), TR_ERR_FILE);
     snprintf(message, sizeof message,
              "%s: tensor \"0.weight\" is missing; the model needs f32[6, 5]", path);
     expect_error(TR_ERR_FILE, message);
-    tr_module *narrow = tr_nn_sequential(
-        tr_nn_sequential(tr_nn_linear(6, 3, TR_RELU), tr_nn_batch_norm(3), NULL),
-        tr_nn_linear(3, 6, TR_SIGMOID), NULL);
+    tr_module *narrow =
+        tr_nn_sequential(tr_nn_sequential(tr_nn_linear(6, 3, TR_RELU), tr_nn_batch_norm(3), NULL),
+                         tr_nn_linear(3, 6, TR_SIGMOID), NULL);
     ck_assert_int_eq(tr_module_load(narrow, path), TR_ERR_FILE);
     snprintf(message, sizeof message,
              "%s: tensor \"0.0.weight\" is f32[6, 4], the model needs f32[6, 3]", path);
@@ -320,6 +343,7 @@ int main(void)
     tcase_add_test(tests, dropout_follows_its_mode);
     tcase_add_test(tests, convolution_layers_have_their_shapes);
     tcase_add_test(tests, an_enlarging_convolution_is_its_two_layers);
+    tcase_add_test(tests, a_pooling_convolution_is_its_two_layers);
     tcase_add_test(tests, saves_and_loads);
     tcase_add_test(tests, casts_in_place);
     tcase_add_test(tests, anomalies_name_their_module);

@@ -335,6 +335,7 @@ START_TEST(third_derivatives)
     expect_third_derivatives("conv2d_dx", 4);
     expect_third_derivatives("conv2d_dw", 4);
     expect_third_derivatives("upsample_conv2d", 4);
+    expect_third_derivatives("conv2d_pool", 4);
     expect_third_derivatives("max_pool2d", 4);
     expect_third_derivatives("avg_pool2d", 4);
 }
@@ -480,6 +481,11 @@ START_TEST(resizing_errors)
     expect_error(
         tr_upsample_conv2d(zeros4(1, 0, 3, 4), zeros4(3, 3, 4, 1), NULL, 2, TR_RELU),
         "upsample_conv2d: the picture has no pixels: x is f32[1, 0, 3, 4], w is f32[3, 3, 4, 1]");
+    expect_error(tr_conv2d_pool(x, x, NULL, 0, TR_RELU),
+                 "conv2d_pool: window is 0, not in 1 .. 16");
+    expect_error(tr_conv2d_pool(zeros4(1, 2, 3, 2), zeros4(3, 3, 2, 1), NULL, 3, TR_RELU),
+                 "conv2d_pool: the window is larger than the picture: x is f32[1, 2, 3, 2], w is "
+                 "f32[3, 3, 2, 1]");
     expect_error(tr_upsample_nearest(zeros4(1, 0, 3, 2), 2, 2),
                  "upsample_nearest: the picture has no pixels: x is f32[1, 0, 3, 2]");
     expect_error(tr_pixel_shuffle(x, 2),

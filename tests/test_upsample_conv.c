@@ -33,7 +33,7 @@ static void one_case(int number)
     tr_tensor *dup = unset(dtype, middle);
     expected = unset(dtype, tr_shape_of(x));
     got = unset(dtype, tr_shape_of(x));
-    ck_assert_int_eq(tri_conv2d_dx_direct(dup, g, weights, &same), TR_OK);
+    ck_assert_int_eq(tri_conv2d_dx_direct(dup, g, weights, NULL, &same, TRI_E_IDENTITY), TR_OK);
     ck_assert_int_eq(tri_upsample_nearest_dx(expected, dup), TR_OK);
     ck_assert_int_eq(tri_upsample_conv2d_dx(got, g, weights), TR_OK);
     expect_equal(got, expected, "upsample_conv2d_dx", number);

@@ -73,9 +73,11 @@ static void check_gradients(const sizes *z, const tr_tensor *x, const tr_tensor 
 {
     tr_tensor *dx = unset(TR_F32, tr_shape_of(x)), *dw = unset(TR_F32, tr_shape_of(w));
     tr_tensor *true_dx = truth(x), *true_dw = truth(w);
-    ck_assert_int_eq(tri_conv2d_dx(dx, g, w, &z->conv), TR_OK);
+    ck_assert_int_eq(tri_conv2d_dx(dx, g, w, NULL, &z->conv, TRI_E_IDENTITY), TR_OK);
     ck_assert_int_eq(tri_conv2d_dw(dw, x, g, &z->conv), TR_OK);
-    ck_assert_int_eq(tri_conv2d_dx_direct(true_dx, widened(g), widened(w), &z->conv), TR_OK);
+    ck_assert_int_eq(
+        tri_conv2d_dx_direct(true_dx, widened(g), widened(w), NULL, &z->conv, TRI_E_IDENTITY),
+        TR_OK);
     ck_assert_int_eq(tri_conv2d_dw_direct(true_dw, widened(x), widened(g), &z->conv), TR_OK);
     double scale = sqrt(9.0 * (double)z->k) * largest(g) * largest(w);
     expect_near(dx, true_dx, bound * scale, "conv2d_dx", number);
@@ -116,7 +118,7 @@ static void threads_case(int64_t n, int64_t side, int64_t c, int64_t k)
         dx[t] = unset(TR_F32, tr_shape_of(x));
         dw[t] = unset(TR_F32, tr_shape_of(w));
         ck_assert_int_eq(tri_conv2d(y[t], x, w, NULL, &conv, TRI_E_RELU), TR_OK);
-        ck_assert_int_eq(tri_conv2d_dx(dx[t], g, w, &conv), TR_OK);
+        ck_assert_int_eq(tri_conv2d_dx(dx[t], g, w, NULL, &conv, TRI_E_IDENTITY), TR_OK);
         ck_assert_int_eq(tri_conv2d_dw(dw[t], x, g, &conv), TR_OK);
         expect_equal(y[t], y[0], "conv2d", t);
         expect_equal(dx[t], dx[0], "conv2d_dx", t);

@@ -135,13 +135,14 @@ static void add_transposed(writer *w, const tr_module *m, const tr_conv_options 
                  (long long)pad[1][0], (long long)(pad[1][0] + m->out_shape.dim[2]));
 }
 
+/* A convolution of the picture enlarged by `factor`, whose results have the size of `out`. */
 static void add_plain(writer *w, const tr_module *m, const tr_conv_options *o, int64_t kernel,
-                      int64_t factor)
+                      int64_t factor, const tr_shape *out)
 {
     const tr_tensor *weight = m->parameters.items[0].tensor;
     int64_t          pad[2][2];
     for (int k = 0; k < 2; k++)
-        padding(o, k, factor * m->in_shape.dim[k + 1], m->out_shape.dim[k + 1], kernel, pad[k]);
+        padding(o, k, factor * m->in_shape.dim[k + 1], out->dim[k + 1], kernel, pad[k]);
     tri_text_add(&w->layers,
                  "        self.%s = nn.Conv2d(%lld, %lld, %lld, stride=%lld, bias=%s)\n",
                  attribute(m), (long long)tr_dim(weight, 2), (long long)tr_dim(weight, 3),
@@ -165,10 +166,13 @@ static void add_convolution(writer *w, const tr_module *m, const tr_conv_options
     if (strcmp(m->type->name, "conv2d_transpose") == 0) {
         add_transposed(w, m, o, kernel);
     } else if (strcmp(m->type->name, "upsample_conv2d") == 0) {
-        const tr_conv_options same = { .padding = TR_PAD_SAME }; /* as its kind always does */
-        add_plain(w, m, &same, kernel, m->out_shape.dim[1] / m->in_shape.dim[1]);
+        add_plain(w, m, o, kernel, m->out_shape.dim[1] / m->in_shape.dim[1], &m->out_shape);
+    } else if (strcmp(m->type->name, "conv2d_pool") == 0) {
+        add_plain(w, m, o, kernel, 1, &m->in_shape);
+        tri_text_add(&w->code, "        x = F.max_pool2d(x, %lld)\n",
+                     (long long)tri_convolution_window(m));
     } else {
-        add_plain(w, m, o, kernel, 1);
+        add_plain(w, m, o, kernel, 1, &m->out_shape);
     }
     add_weights(w, m, TR_AXES(3, 2, 0, 1));
     add_activation(w, m, tr_activation_name(o->act));
