@@ -105,7 +105,7 @@ static void write_common_chart(tri_writer *w, const tr_compared *runs, int count
         if (y == NULL) return;
         for (int64_t k = 0; k < chart.count; k++)
             y[k] = k < runs[i].epochs ? ((const double *)runs[i].val->data)[k] : (double)NAN;
-        chart.series[i] = (tri_series){ runs[i].name, colour[i], y };
+        chart.series[i] = (tri_series){ runs[i].name, colour[i], y, NULL };
     }
     tri_writer_printf(w, "<h2>Validation loss</h2>\n<figure class=\"card narrow\">\n");
     tri_chart_write(w, &chart);
@@ -118,11 +118,12 @@ static void write_loss(tri_writer *w, const tr_compared *c)
     tri_chart chart = { .title = "Loss",
                         .x_label = "epoch",
                         .y_label = tr_unit_name(c->type->unit),
-                        .series = { { "training", "train", c->train->data } },
+                        .series = { { "training", "train", c->train->data, NULL } },
                         .series_count = 1,
                         .count = c->epochs };
     if (c->val != NULL)
-        chart.series[chart.series_count++] = (tri_series){ "validation", "val", c->val->data };
+        chart.series[chart.series_count++] =
+            (tri_series){ "validation", "val", c->val->data, NULL };
     tri_chart_write(w, &chart);
 }
 
@@ -150,7 +151,7 @@ tr_status tr_compare_page(const char *path, const char *title, const tr_compared
     tr_scope  *scope = tr_scope_push();
     tri_writer w;
     if (tri_writer_open(&w, path) == TR_OK) {
-        tri_write_head(&w, title);
+        tri_write_head(&w, title, 0);
         tri_writer_printf(&w, "<h1>");
         tri_write_html(&w, title);
         tri_writer_printf(&w, "</h1>\n");

@@ -16,8 +16,9 @@
 
 extern const char tri_style[];
 
-/* The beginning of a page: head and style sheet, <body> and <main>. */
-void tri_write_head(tri_writer *w, const char *title);
+/* The beginning of a page: head and style sheet, <body> and <main>. A page that changes loads itself
+ * again every `refresh` seconds; 0: never. */
+void tri_write_head(tri_writer *w, const char *title, int refresh);
 
 /* "12,345" and "1 min 05 s" into text. */
 char *tri_group_digits(int64_t n, char text[32]);
