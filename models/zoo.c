@@ -90,7 +90,7 @@ void tr_model_set_target(tr_model *m, tr_tensor *target, tr_tensor *known)
 }
 
 /* What was set as the target must be for this batch. */
-bool tri_check_target(const tr_model *m, const tr_tensor *x)
+static bool check_target(const tr_model *m, const tr_tensor *x)
 {
     const tr_tensor *parts[] = { m->target, m->known };
     for (int i = 0; i < 2; i++) {
