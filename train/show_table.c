@@ -49,7 +49,7 @@ static void write_columns(tri_writer *w, const tr_table *t, const restored *r)
         tr_table_errors(t, r->decoded, r->batch.x, r->known, model, overall) != TR_OK ||
         tr_table_errors(t, r->mean, r->batch.x, r->known, mean, overall) != TR_OK)
         return;
-    tri_writer_printf(w, "<div class=\"card wide\"><h3>Error of each column</h3>"
+    tri_writer_printf(w, "<div class=\"card scroll\"><h3>Error of each column</h3>"
                          "<table class=\"numbers\">\n<tr><td></td><td>missing</td>"
                          "<td>decoded</td><td>mean</td></tr>\n");
     for (int64_t c = 0, shown = 0; c < t->columns && shown < MOST_COLUMNS; c++) {
@@ -89,7 +89,7 @@ static void write_cells(tri_writer *w, const tr_table *t, const float *x, const 
 
 static void write_examples(tri_writer *w, const tr_table *t, const restored *r)
 {
-    tri_writer_printf(w, "<div class=\"card wide\"><h3>Rows of the test split, and decoded</h3>"
+    tri_writer_printf(w, "<div class=\"card scroll\"><h3>Rows of the test split, and decoded</h3>"
                          "<table class=\"numbers\">\n<tr><td></td>");
     for (int64_t c = 0, shown = 0; c < t->columns && shown < MOST_SHOWN; c++) {
         if (t->column[c].kind > TR_COLUMN_CATEGORY) continue;
