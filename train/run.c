@@ -30,36 +30,9 @@ static bool exists(const char *path)
     return access(path, F_OK) == 0;
 }
 
-/* --- Options ------------------------------------------------------------------------------ */
-
-static tr_status check_range(const char *name, double value, double least, double most)
-{
-    if (value >= least && value <= most) return tr_status_get();
-    return tr_fail(TR_ERR_VALUE, "train: %s is %.12g, expected %.12g .. %.12g", name, value, least,
-                   most);
-}
-
-tr_status tri_options_resolve(tr_train_options *o, const tr_model_type *type)
-{
-    if (o->epochs == 0) o->epochs = type->epochs;
-    if (o->batch == 0) o->batch = type->batch;
-    if (o->lr == 0) o->lr = type->lr;
-    check_range("epochs", (double)o->epochs, 1, 1e9);
-    check_range("batch", (double)o->batch, 1, 1e6);
-    check_range("lr", o->lr, 1e-12, 1e6);
-    check_range("seed", (double)o->seed, 0, 0x1p53);
-    check_range("limit", (double)o->limit, 0, 1e12);
-    check_range("val_limit", (double)o->val_limit, 0, 1e12);
-    check_range("val_split", o->val_split, 0, 0.9);
-    check_range("early_stop", (double)o->early_stop, 0, 1e9);
-    check_range("checkpoint_every", (double)o->checkpoint_every, 0, 1e12);
-    return tr_status_get();
-}
-
 /* --- Directories -------------------------------------------------------------------------- */
 
-/* Makes the folder and those above it. */
-static tr_status make_folders(const char *path)
+tr_status tri_make_folders(const char *path)
 {
     tr_scope *scope = tr_scope_push();
     char     *part = tr_scope_alloc(strlen(path) + 1);
@@ -77,7 +50,7 @@ static tr_status make_folders(const char *path)
     return tr_status_get();
 }
 
-static tr_status check_empty(const char *path)
+tr_status tri_check_empty(const char *path)
 {
     DIR *folder = opendir(path);
     if (folder == NULL)
@@ -94,11 +67,10 @@ static tr_status check_empty(const char *path)
 /* Files of runs only, so a wrong path costs nothing else; config.json last. */
 static void remove_run(const tr_run *run)
 {
-    static const char *const files[] = {
-        TRI_CHECKPOINT, "checkpoint", "model.safetensors", "log.csv", "report.html",
-        "table.json", "config.json", NULL
-    };
-    tr_scope *scope = tr_scope_push();
+    static const char *const files[] = { TRI_CHECKPOINT, "checkpoint",  "model.safetensors",
+                                         "log.csv",      "steps.csv",   "report.html",
+                                         "table.json",   "config.json", NULL };
+    tr_scope                *scope = tr_scope_push();
     for (int i = 0; files[i] != NULL; i++) {
         const char *path = tri_run_path(run, files[i]);
         if (path != NULL) remove(path);
@@ -129,7 +101,7 @@ static void make_checkpoint_folder(const tr_run *run)
 {
     tr_scope   *scope = tr_scope_push();
     const char *path = tri_run_path(run, "checkpoint");
-    if (path != NULL) make_folders(path);
+    if (path != NULL) tri_make_folders(path);
     tr_scope_pop(scope);
 }
 
@@ -154,6 +126,7 @@ static void release(void *object)
 {
     tr_run *run = object;
     tri_block_free(run->history, (size_t)run->training->capacity * sizeof *run->history);
+    tri_block_free(run->steps, (size_t)run->training->step_capacity * sizeof *run->steps);
     unlock(run);
 }
 
@@ -179,9 +152,11 @@ static tr_run *new_run(const char *dir)
 /* All that training needs beside the model. */
 static void make_training(tr_run *run)
 {
-    run->training->optimizer =
-        tr_adam(tr_module_parameters(run->model->net), &(tr_adam_options){ .lr = run->options.lr });
-    if (run->options.early_stop > 0) tri_best_make(run);
+    tri_training *t = run->training;
+    t->parameters = tr_module_parameters(run->model->net);
+    t->optimizer = tr_adam(t->parameters, &(tr_adam_options){ .lr = run->options.lr });
+    if (run->options.ema > 0) t->ema = tr_ema_new(t->parameters, run->options.ema);
+    if (tri_keeps_best(&run->options)) tri_best_make(run);
 }
 
 tr_run *tr_run_new(const char *dir, tr_model *model, const tr_dataset *data,
@@ -195,18 +170,18 @@ tr_run *tr_run_new(const char *dir, tr_model *model, const tr_dataset *data,
     if (options != NULL) run->options = *options;
     run->model = model;
     run->dataset = data;
-    run->data = tri_run_text(data->spec);
+    run->data = tri_run_text(data->place);
     run->classes = tri_run_text(data->classes_kept);
     run->table = data->table;
     model->blank = data->blank;
     tri_options_resolve(&run->options, model->type);
     make_training(run);
     if (tri_failed()) return NULL;
-    if (dir == NULL || make_folders(dir) != TR_OK || lock(run) != TR_OK) return made(run);
+    if (dir == NULL || tri_make_folders(dir) != TR_OK || lock(run) != TR_OK) return made(run);
     if (run->options.overwrite && has_config(run))
         remove_run(run);
     else
-        check_empty(dir);
+        tri_check_empty(dir);
     if (!tri_failed()) {
         make_checkpoint_folder(run);
         if (run->table != NULL) tr_table_save(run->table, tri_run_path(run, "table.json"));
