@@ -191,8 +191,9 @@ int run_denoise(const args *a)
     while (main_row + 1 < p.count && p.levels[main_row] < p.level) main_row++;
     for (int i = 0; i < TR_NOISES * p.count; i++) labels[i] = tr_noise_name(p.kind[i / p.count]);
     const tr_tensor *curve = draw_curve(&p, cells), *rows = draw_rows(a, run, &p, cells);
-    if (curve != NULL)
-        tr_save_image(text_of(a, "curve", text_from("%s/denoise_curve.png", run->dir)), curve);
+    const char *format = strrchr(out_path(a, run, "denoise.png"), '.'); /* for both pictures */
+    const char *standard = text_from("%s/denoise_curve%s", run->dir, format ? format : "");
+    if (curve != NULL) tr_save_image(text_of(a, "curve", standard), curve);
     const double *row = cells + (ptrdiff_t)main_row * COLUMNS;
     const figure  figures[] = { { "level", "", p.level },
                                 { "psnr_noisy", "dB, noisy against original", row[1] },

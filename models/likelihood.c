@@ -27,8 +27,7 @@ static void add_log_weights(tr_model *m, tr_tensor *x, tr_tensor *labels, int64_
 tr_tensor *tr_model_log_likelihood(tr_model *m, tr_tensor *x, tr_tensor *labels, int64_t samples,
                                    tr_rng *rng)
 {
-    if (!tri_check_pictures(m, x) || !tri_check_labels(m, x, labels) || !tri_check_target(m, x))
-        return NULL;
+    if (!tri_check_batch(m, x, labels)) return NULL;
     if (m->type->log_weights == NULL || samples < 1) {
         if (samples < 1)
             tr_fail(TR_ERR_VALUE, "log_likelihood: samples is %lld; at least 1 is needed",

@@ -108,7 +108,7 @@ static tr_tensor *layer_loss(const tr_model *m, tr_tensor *rows, int k)
 {
     const stacked *s = m->self;
     const bool     recording = tr_set_recording(false); /* what comes before is frozen */
-    tr_tensor *x = input_of(s, rows, k);
+    tr_tensor     *x = input_of(s, rows, k);
     tr_set_recording(recording);
     tr_tensor *raw = tr_forward(s->decoder[k], tr_forward(s->encoder[k], x));
     return k == 0 ? tri_reconstruction_loss(m, TRI_BCE, TR_SIGMOID, raw, x)
@@ -122,10 +122,9 @@ static tr_terms loss(tr_model *m, tr_tensor *x, tr_tensor *labels, tr_rng *rng)
     const stacked *s = m->self;
     const int      phase = phase_of(m);
     tr_tensor     *rows = tri_rows(x);
-    tr_tensor     *error = phase < s->count
-                               ? layer_loss(m, rows, phase)
-                               : tri_reconstruction_loss(m, TRI_BCE, TR_SIGMOID,
-                                                         output_of(m, encode(m, x)), rows);
+    tr_tensor     *error = phase < s->count ? layer_loss(m, rows, phase)
+                                            : tri_reconstruction_loss(m, TRI_BCE, TR_SIGMOID,
+                                                                      output_of(m, encode(m, x)), rows);
     tr_terms       terms = { 0 };
     terms.loss = tri_add_term(&terms, "reconstruction", error);
     tri_add_term(&terms, "phase", tr_scalar(x->dtype, phase + 1));

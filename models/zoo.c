@@ -61,7 +61,7 @@ tr_model *tr_model_new(const tr_model_type *type, tr_settings *settings, tr_shap
 /* --- Entrances
  * ------------------------------------------------------------------------------------------- */
 
-bool tri_check_pictures(const tr_model *m, const tr_tensor *x)
+static bool check_pictures(const tr_model *m, const tr_tensor *x)
 {
     if (tri_failed()) return false;
     if (m == NULL) {
@@ -88,7 +88,7 @@ void tr_model_set_target(tr_model *m, tr_tensor *target, tr_tensor *known)
 }
 
 /* What was set as the target must be for this batch. */
-bool tri_check_target(const tr_model *m, const tr_tensor *x)
+static bool check_target(const tr_model *m, const tr_tensor *x)
 {
     const tr_tensor *parts[] = { m->target, m->known };
     for (int i = 0; i < 2; i++) {
@@ -106,7 +106,7 @@ bool tri_check_target(const tr_model *m, const tr_tensor *x)
 }
 
 /* Labels may be absent; those that are there must be a class for each picture. */
-bool tri_check_labels(const tr_model *m, const tr_tensor *x, const tr_tensor *labels)
+static bool check_labels(const tr_model *m, const tr_tensor *x, const tr_tensor *labels)
 {
     if (labels == NULL) return true;
     if (!tri_check_alive(labels, m->type->name)) return false;
@@ -118,17 +118,20 @@ bool tri_check_labels(const tr_model *m, const tr_tensor *x, const tr_tensor *la
     return false;
 }
 
+bool tri_check_batch(const tr_model *m, const tr_tensor *x, const tr_tensor *labels)
+{
+    return check_pictures(m, x) && check_labels(m, x, labels) && check_target(m, x);
+}
+
 tr_terms tr_model_loss(tr_model *m, tr_tensor *x, tr_tensor *labels, tr_rng *rng)
 {
     tr_terms none = { 0 };
-    if (!tri_check_pictures(m, x) || !tri_check_labels(m, x, labels) || !tri_check_target(m, x))
-        return none;
-    return m->type->loss(m, x, labels, rng);
+    return tri_check_batch(m, x, labels) ? m->type->loss(m, x, labels, rng) : none;
 }
 
 tr_tensor *tr_model_encode(tr_model *m, tr_tensor *x)
 {
-    return tri_check_pictures(m, x) ? m->type->encode(m, x) : NULL;
+    return check_pictures(m, x) ? m->type->encode(m, x) : NULL;
 }
 
 tr_tensor *tr_model_decode(tr_model *m, tr_tensor *z)
@@ -143,7 +146,7 @@ tr_tensor *tr_model_reconstruct(tr_model *m, tr_tensor *x)
 
 tr_tensor *tr_model_corrupt(tr_model *m, tr_tensor *x, tr_rng *rng)
 {
-    if (!tri_check_pictures(m, x)) return NULL;
+    if (!check_pictures(m, x)) return NULL;
     if (m->type->corrupt != NULL) return m->type->corrupt(m, x, rng);
     tr_fail(TR_ERR_STATE, "%s: the model adds no noise of its own; denoising does", m->type->name);
     return NULL;

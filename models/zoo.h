@@ -25,11 +25,9 @@ tr_module *tri_parts(void);
 /* Makes m->net with the two parts; they get the names encoder and decoder. */
 tr_status tri_autoencoder(tr_model *m, tr_module *encoder, tr_module *decoder);
 
-/* Whether x is a batch of the model's pictures, labels, if any, a class for each, and what was set as
- * the target of x's shape; else an error. */
-bool tri_check_pictures(const tr_model *m, const tr_tensor *x);
-bool tri_check_labels(const tr_model *m, const tr_tensor *x, const tr_tensor *labels);
-bool tri_check_target(const tr_model *m, const tr_tensor *x);
+/* Whether x is a batch of the model's pictures, labels, if any, a class for each, and what was set
+ * as the target fits them; else an error. */
+bool tri_check_batch(const tr_model *m, const tr_tensor *x, const tr_tensor *labels);
 
 /* Pictures [N, H, W, C] as rows [N, pixels], and back. */
 tr_tensor *tri_rows(tr_tensor *x);
