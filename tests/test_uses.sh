@@ -134,7 +134,8 @@ expect 0 embed people --data csv:few.csv --out c.csv --picture e.ppm
 sed 1s/weight/mass/ few.csv >other.csv
 expect 1 anomaly people --data csv:other.csv
 says 'other.csv: has no column "weight", which the table that was trained on has'
-expect 2 impute people --columns size; says "impute: \"size\" of --columns is no column of people.csv"
+expect 2 impute people --columns size
+says "impute: \"size\" of --columns is no column of $(realpath people.csv)"
 expect 2 impute people --block 3; says 'impute: cells of a table are hidden by --rate or --columns'
 
 # --- Codes as data -------------------------------------------------------------------------------------
