@@ -49,7 +49,7 @@ static entry *find(const walk *w, const tr_tensor *t)
 static bool grow_table(walk *w)
 {
     const int64_t capacity = w->capacity > 0 ? 4 * w->capacity : 256;
-    entry        *table = tr_scope_alloc((size_t)capacity * sizeof *table);
+    entry        *table = tr_scope_alloc((uint64_t)capacity * sizeof *table);
     if (table == NULL) return false;
     for (int64_t i = 0; i < w->capacity; i++)
         if (w->table[i].tensor != NULL) *slot_of(table, capacity, w->table[i].tensor) = w->table[i];
@@ -75,7 +75,7 @@ static bool push_node(walk *w, tr_node *node)
 {
     if (w->node_count == w->node_capacity) {
         const int64_t capacity = w->node_capacity > 0 ? 2 * w->node_capacity : 256;
-        tr_node     **nodes = tri_scratch((size_t)capacity * sizeof *nodes);
+        tr_node     **nodes = tri_scratch((uint64_t)capacity * sizeof *nodes);
         if (nodes == NULL) return false;
         if (w->node_count > 0) memcpy(nodes, w->nodes, (size_t)w->node_count * sizeof *nodes);
         w->nodes = nodes;
@@ -242,8 +242,8 @@ static bool propagate(walk *w)
     int most = 0;
     for (int64_t k = 0; k < w->node_count; k++)
         if (w->nodes[k]->call.input_count > most) most = w->nodes[k]->call.input_count;
-    bool       *wants = tri_scratch((size_t)most * sizeof *wants);
-    tr_tensor **gin = tri_scratch((size_t)most * sizeof *gin);
+    bool       *wants = tri_scratch((uint64_t)most * sizeof *wants);
+    tr_tensor **gin = tri_scratch((uint64_t)most * sizeof *gin);
     if (wants == NULL || gin == NULL) return false;
     for (int64_t k = 0; k < w->node_count; k++)
         if (!step_back(w, w->nodes[k], wants, gin)) return false;

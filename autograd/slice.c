@@ -219,7 +219,7 @@ tr_tensor *tr_stack(tr_tensor *const *parts, int count, int axis)
 {
     if (!tri_given(parts, "stack: the list of parts")) return NULL;
     if (tri_failed()) return NULL;
-    tr_tensor **raised = tr_scope_alloc((size_t)(count > 0 ? count : 1) * sizeof *raised);
+    tr_tensor **raised = tr_scope_alloc((uint64_t)(count > 0 ? count : 1) * sizeof *raised);
     if (raised == NULL) return NULL;
     for (int i = 0; i < count; i++) {
         if (!tri_usable(parts[i], "stack")) return NULL;

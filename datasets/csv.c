@@ -218,7 +218,7 @@ static tr_status name_columns(tri_csv *t)
         t->line++;
         t->rows--;
     } else {
-        t->name = tr_scope_alloc((size_t)t->columns * sizeof *t->name);
+        t->name = tr_scope_alloc((uint64_t)t->columns * sizeof *t->name);
     }
     for (int64_t c = 0; c < t->columns && t->name != NULL; c++) {
         if (t->header && t->name[c][0] != '\0') continue;
@@ -258,8 +258,8 @@ tr_status tri_csv_read(tri_csv *t, const char *path)
         return tr_fail(TR_ERR_FILE, "%s: has %lld columns; at most %d are taken", path,
                        (long long)columns, TRI_CSV_COLUMNS);
     const int64_t cells = lines * columns < bytes + 1 ? lines * columns : bytes + 1;
-    t->cell = tr_scope_alloc((size_t)cells * sizeof *t->cell);
-    t->line = tr_scope_alloc((size_t)(lines + 1) * sizeof *t->line);
+    t->cell = tr_scope_alloc((uint64_t)cells * sizeof *t->cell);
+    t->line = tr_scope_alloc((uint64_t)(lines + 1) * sizeof *t->line);
     if (t->cell == NULL || t->line == NULL || read_rows(&r, t, cells) != TR_OK)
         return tr_status_get();
     if (name_columns(t) != TR_OK) return tr_status_get();

@@ -126,7 +126,7 @@ tr_dataset *tr_dataset_open(const char *spec, const tr_dataset_options *options)
 
 tr_status tri_split_rows(tr_dataset *d, tri_rows rows, int64_t count, double test_fraction)
 {
-    int64_t *row = tr_scope_alloc(sizeof(int64_t) * (size_t)(count > 0 ? count : 1));
+    int64_t *row = tr_scope_alloc(sizeof(int64_t) * (uint64_t)(count > 0 ? count : 1));
     if (!row) return tr_status_get();
     /* Row i is a test row where i * fraction passes a whole number; unless all rows are, the first
      * never is, so a set of one row can be trained on. */

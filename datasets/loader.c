@@ -103,7 +103,7 @@ tr_loader *tr_loader_new(const tr_dataset *dataset, const tr_loader_options *opt
     loader->options = o;
     loader->batches = o.drop_last ? images / o.batch : (images - 1) / o.batch + 1;
     loader->ordered_epoch = -1;
-    if (o.shuffle) loader->order = tr_scope_alloc(sizeof(int64_t) * (size_t)images);
+    if (o.shuffle) loader->order = tr_scope_alloc(sizeof(int64_t) * (uint64_t)images);
     if (tri_source_prepare(dataset, o.split) != TR_OK) return NULL;
     return make_tensors(loader) == TR_OK ? loader : NULL;
 }

@@ -66,7 +66,7 @@ static bool make_plain(const tr_tensor *t, const char *what, tri_picture *p)
 {
     if (!check_picture(t, 0, what, "[H, W] or [H, W, C]")) return false;
     *p = (tri_picture){ t->shape[0], t->shape[1], t->rank == 3 ? t->shape[2] : 1, NULL };
-    uint8_t *bytes = tri_scratch((size_t)tr_numel(t));
+    uint8_t *bytes = tri_scratch((uint64_t)tr_numel(t));
     if (!bytes) return false;
     plain_rows(t, 0, 0, bytes, p->width * p->channels);
     p->bytes = bytes;
@@ -111,7 +111,7 @@ tr_tensor *tr_image_grid(const tr_tensor *images, const tr_image_grid_options *o
     memset(grid->data, o.background, (size_t)tr_numel(grid));
     tr_scope *scope = tr_scope_push();
     tri_picture p = { images->shape[1], images->shape[2], c, NULL };
-    uint8_t *bytes = tri_scratch((size_t)(p.height * p.width * c));
+    uint8_t    *bytes = tri_scratch((uint64_t)(p.height * p.width * c));
     int64_t pitch = grid->shape[1] * c;
     p.bytes = bytes;
     for (int64_t k = 0; bytes && k < n; k++) {
@@ -141,7 +141,7 @@ static void *encode_bmp(const tri_picture *p, int64_t *bytes)
                 (long long)p->height, (long long)p->width);
         return NULL;
     }
-    uint8_t *file = tr_scope_alloc((size_t)*bytes);
+    uint8_t *file = tr_scope_alloc((uint64_t)*bytes);
     if (!file) return NULL;
     memcpy(file, "BM", 2);
     put_u32(file + 2, *bytes);

@@ -20,7 +20,7 @@ tr_settings *tr_settings_new(const tr_option *options)
     if (s == NULL) return NULL;
     s->options = options;
     while (options[s->count].name != NULL) s->count++;
-    s->values = tr_scope_alloc((size_t)(s->count + 1) * sizeof *s->values);
+    s->values = tr_scope_alloc((uint64_t)(s->count + 1) * sizeof *s->values);
     for (int i = 0; i < s->count && !tri_failed(); i++)
         tr_settings_set(s, options[i].name, options[i].standard);
     return tri_failed() ? NULL : s;

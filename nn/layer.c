@@ -177,6 +177,11 @@ tr_module *tr_nn_linear_transposed(tr_module *linear_layer, tr_activation act)
     return tr_module_add_parameter(m, "bias", TR_SHAPE(out)) != NULL ? m : NULL;
 }
 
+const tr_module *tri_tied_to(const tr_module *m)
+{
+    return m->type == &transposed_type ? ((const transposed *)m->self)->owner : NULL;
+}
+
 /* --- Activation, flatten, reshape ------------------------------------------------------------- */
 
 typedef struct activation {

@@ -327,7 +327,7 @@ tr_summary_row *tr_module_summary(tr_module *root, int64_t *count)
     int64_t leaves = 0;
     for (tr_module *m = root; m != NULL; m = tri_module_next(root, m))
         leaves += m->first_child == NULL;
-    tr_summary_row *rows = tr_scope_alloc((size_t)leaves * sizeof *rows);
+    tr_summary_row *rows = tr_scope_alloc((uint64_t)leaves * sizeof *rows);
     if (rows == NULL) return NULL;
     for (tr_module *m = root; m != NULL; m = tri_module_next(root, m)) {
         if (m->first_child != NULL) continue;

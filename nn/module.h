@@ -16,4 +16,8 @@ const tr_conv_options *tri_convolution_options(const tr_module *m);
 /* Of so many by so many results of a convolution the largest counts; 0 without pooling. */
 int64_t tri_convolution_window(const tr_module *m);
 
+/* The layer whose weight a linear layer uses, transposed; NULL for layers with a weight of their
+ * own. */
+const tr_module *tri_tied_to(const tr_module *m);
+
 #endif

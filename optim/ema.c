@@ -21,7 +21,7 @@ tr_ema *tr_ema_new(tr_named_list parameters, double decay)
         !tri_check_parameters(parameters, "ema"))
         return NULL;
     tr_ema *e = tr_scope_alloc(sizeof *e);
-    average *averages = tr_scope_alloc((size_t)parameters.count * sizeof *averages);
+    average *averages = tr_scope_alloc((uint64_t)parameters.count * sizeof *averages);
     if (e == NULL || averages == NULL) return NULL;
     for (int64_t i = 0; i < parameters.count; i++) {
         tr_tensor *w = parameters.items[i].tensor;

@@ -151,7 +151,7 @@ tr_status tr_optimizer_add_group(tr_optimizer *o, tr_named_list parameters,
         return tr_status_get();
 
     group *g = tr_scope_alloc(sizeof *g);
-    slot *slots = tr_scope_alloc((size_t)parameters.count * sizeof *slots);
+    slot  *slots = tr_scope_alloc((uint64_t)parameters.count * sizeof *slots);
     if (g == NULL || slots == NULL) return tr_status_get();
     for (int64_t i = 0; i < parameters.count; i++)
         if (!fill_slot(&slots[i], &o->rule, &parameters.items[i])) return tr_status_get();

@@ -358,7 +358,7 @@ static tri_json *read_value(reader *r)
 const tri_json *tri_json_parse(const char *name, const char *text, int64_t length, int64_t base)
 {
     reader r = { .name = name, .text = text, .at = text, .end = text + length, .base = base };
-    r.strings = tri_scratch((size_t)length + 1);
+    r.strings = tri_scratch((uint64_t)length + 1);
     if (r.strings == NULL) return NULL;
     skip_space(&r);
     const tri_json *root = read_value(&r);

@@ -76,7 +76,7 @@ tr_tensor *tri_new(tr_dtype dtype, tr_shape shape)
     t->dtype = dtype;
     set_shape(t, shape);
     tri_contiguous_strides(shape, t->stride);
-    t->storage = tri_storage_new((size_t)tri_shape_numel(shape) * tr_dtype_size(dtype));
+    t->storage = tri_storage_new((uint64_t)tri_shape_numel(shape) * tr_dtype_size(dtype));
     if (t->storage == NULL) return NULL;
     t->data = t->storage->data;
     return t;
@@ -330,7 +330,7 @@ tr_status tr_named_push(tr_named_list *list, const char *name, tr_tensor *t)
     if (tri_failed()) return tr_status_get();
     if (list->count == list->capacity) {
         const int64_t capacity = list->capacity > 0 ? 2 * list->capacity : 16;
-        tr_named     *items = tr_scope_alloc((size_t)capacity * sizeof *items);
+        tr_named     *items = tr_scope_alloc((uint64_t)capacity * sizeof *items);
         if (items == NULL) return tr_status_get();
         if (list->count > 0) memcpy(items, list->items, (size_t)list->count * sizeof *items);
         list->items = items;

@@ -120,7 +120,7 @@ TR_API tr_tensor *tr_scope_keep(tr_tensor *t) TR_MUST_USE;
 TR_API tr_status tr_scope_own(void *object, void (*release)(void *object));
 
 /* Zeroed memory that lives as long as the innermost scope; NULL and an error if none is left. */
-TR_API void *tr_scope_alloc(size_t bytes);
+TR_API void *tr_scope_alloc(uint64_t bytes);
 
 /* Gives memory kept for reuse by the calling thread back to the system. */
 TR_API void tr_memory_trim(void);

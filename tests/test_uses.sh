@@ -134,7 +134,8 @@ expect 0 embed people --data csv:few.csv --out c.csv --picture e.ppm
 sed 1s/weight/mass/ few.csv >other.csv
 expect 1 anomaly people --data csv:other.csv
 says 'other.csv: has no column "weight", which the table that was trained on has'
-expect 2 impute people --columns size; says "impute: \"size\" of --columns is no column of people.csv"
+expect 2 impute people --columns size
+says "impute: \"size\" of --columns is no column of $(realpath people.csv)"
 expect 2 impute people --block 3; says 'impute: cells of a table are hidden by --rate or --columns'
 
 # --- Codes as data -------------------------------------------------------------------------------------
@@ -143,6 +144,11 @@ shows '"codes":200,"numbers":2,"plane_share":1'
 expect 0 embed plain --limit 20 --out c.csv --picture e.ppm
 [ "$(head -1 c.csv)" = label,z0,z1,z2,z3,z4,z5,z6,z7 ] || complain "head of c.csv"
 [ "$(wc -l <c.csv)" = 21 ] || complain c.csv
+expect 0 embed plain --limit 90 --map tsne --perplexity 8 --iterations 20 --out c.npy --picture e.ppm
+picture e.ppm; shows '^kl +[0-9.]+ nats'
+expect 1 embed plain --limit 20 --map tsne --out c.npy --picture e.ppm
+says 'tsne: perplexity is 30; of 20 points it must be in [1, 19)'
+expect 2 embed plain --map globe; says 'embed: --map is globe; it must be plane or tsne'
 expect 0 probe plain --limit 300 --test-limit 100 --out p.ppm --json; picture p.ppm
 shows '"classifier":"code linear","labels_100":0\.[0-9]+,"labels_300":0\.'
 
@@ -164,6 +170,15 @@ expect 2 denoise clean --levels 0.1,much; grep -q -- '--levels is 0.1,much' err 
 # --- Likelihood ----------------------------------------------------------------------------------------
 expect 0 eval vae --limit 60 --nll 20 --json; shows '"nll":[0-9.]+\}$'
 expect 1 eval plain --limit 60 --nll 20; grep -q 'gives pictures no likelihood' err || complain nll
+
+# --- Jacobian and factors ------------------------------------------------------------------------------
+expect 0 eval plain --limit 20 --jacobian 10 --json; shows '"jacobian_norm":[0-9.]+\}$'
+expect 1 eval plain --limit 20 --factors
+says 'digits: the factors of its images are not known; those of shapes are'
+# shellcheck disable=SC2086
+expect 0 train vae $small --data shapes --set hidden=32 --set latent=5 --out shapes
+expect 0 eval shapes --limit 200 --factors --json
+shows '"mig":[0-9.e-]+,"disentanglement":[0-9.e-]+,"completeness":[0-9.e-]+,"informativeness":[0-9.e-]+\}$'
 
 # --- Bits ----------------------------------------------------------------------------------------------
 expect 0 compress plain --limit 50 --bits 3 --out r.ppm --csv r.csv --json; picture r.ppm

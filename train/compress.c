@@ -39,7 +39,7 @@ tr_tensor *tr_quantise(tr_tensor *codes, const double *step, double *bits)
     tr_tensor       *rounded = tr_empty(TR_F32, TR_SHAPE(n, d));
     tr_scope        *scope = tr_scope_push();
     const tr_tensor *rows = tri_contiguous(codes);
-    int64_t         *index = tr_scope_alloc((size_t)(n + 1) * sizeof *index);
+    int64_t         *index = tr_scope_alloc((uint64_t)(n + 1) * sizeof *index);
     for (int64_t j = 0; j < d && !tri_failed(); j++) {
         for (int64_t i = 0; i < n; i++) {
             const double z = (double)((const float *)rows->data)[i * d + j];

@@ -16,7 +16,7 @@ static void choose(const tr_dataset *d, int64_t count, int64_t *chosen)
     enum { LOOK_AT = 4000 };
     const int64_t  n = d->count[TR_TEST] < LOOK_AT ? d->count[TR_TEST] : LOOK_AT;
     tr_tensor     *labels = d->classes > 0 ? tr_dataset_labels(d, TR_TEST, 0, n) : NULL;
-    bool          *used = tr_scope_alloc((size_t)n);
+    bool          *used = tr_scope_alloc((uint64_t)n);
     const int64_t *label = labels != NULL ? labels->data : NULL;
     for (int64_t k = 0; used != NULL && k < count; k++) {
         int64_t at = -1;
@@ -38,7 +38,7 @@ tr_tensor *tr_show_images(const tr_dataset *data, int64_t count)
     tr_tensor   *images =
         tr_empty(TR_F32, TR_SHAPE(count, data->height, data->width, data->channels));
     tr_scope *scope = tr_scope_push();
-    int64_t  *chosen = tr_scope_alloc((size_t)(count + 1) * sizeof *chosen);
+    int64_t  *chosen = tr_scope_alloc((uint64_t)(count + 1) * sizeof *chosen);
     if (chosen != NULL) choose(data, count, chosen);
     for (int64_t k = 0; k < count && !tri_failed(); k++) {
         const tr_tensor *one = tr_dataset_images(data, TR_TEST, chosen[k], chosen[k] + 1);

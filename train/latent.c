@@ -68,7 +68,7 @@ tr_status tr_code_range(const tr_model *model, tr_tensor *codes, double *low, do
     const bool       prior = model->type->sample != NULL;
     tr_scope        *scope = tr_scope_push();
     const tr_tensor *rows = tri_contiguous(codes);
-    double          *column = tr_scope_alloc((size_t)(n + 1) * sizeof *column);
+    double          *column = tr_scope_alloc((uint64_t)(n + 1) * sizeof *column);
     for (int64_t j = 0; j < d && !tri_failed(); j++) {
         for (int64_t i = 0; i < n && !prior; i++)
             column[i] = (double)((const float *)rows->data)[i * d + j];
@@ -162,7 +162,7 @@ tr_tensor *tr_mean_code(tr_tensor *codes, const tr_tensor *labels, int64_t label
     tr_tensor       *mean = tr_empty(TR_F32, TR_SHAPE(d));
     tr_scope        *scope = tr_scope_push();
     const tr_tensor *rows = tri_contiguous(codes);
-    double          *sum = tr_scope_alloc((size_t)(d + 1) * sizeof *sum);
+    double          *sum = tr_scope_alloc((uint64_t)(d + 1) * sizeof *sum);
     int64_t          count = 0;
     for (int64_t i = 0; i < n && !tri_failed(); i++) {
         if (((const int64_t *)labels->data)[i] != label) continue;

@@ -12,7 +12,7 @@ static void *grow(void *rows, int64_t count, int64_t *capacity, size_t size)
 {
     if (count < *capacity) return rows;
     const int64_t more = *capacity == 0 ? 32 : 2 * *capacity;
-    void         *larger = tri_block_new((size_t)more * size);
+    void         *larger = tri_block_new((uint64_t)more * size);
     if (larger == NULL) return rows;
     if (count > 0) memcpy(larger, rows, (size_t)count * size);
     tri_block_free(rows, (size_t)*capacity * size);

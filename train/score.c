@@ -30,7 +30,7 @@ static double sum_groups(const double *score, const bool *positive, int64_t coun
 {
     double    sum = 0, before[2] = { 0, 0 };
     tr_scope *scope = tr_scope_push();
-    scored   *sorted = tr_scope_alloc((size_t)(count + 1) * sizeof *sorted);
+    scored   *sorted = tr_scope_alloc((uint64_t)(count + 1) * sizeof *sorted);
     for (int64_t i = 0; sorted != NULL && i < count; i++)
         sorted[i] = (scored){ score[i], positive[i] };
     if (sorted != NULL) qsort(sorted, (size_t)count, sizeof *sorted, by_falling_score);
@@ -96,7 +96,7 @@ double tr_quantile(const double *values, int64_t count, double q)
     if (count > 0 && !tri_given(values, "quantile: the list of values")) return (double)NAN;
     double    result = (double)NAN;
     tr_scope *scope = tr_scope_push();
-    double   *sorted = count > 0 ? tr_scope_alloc((size_t)count * sizeof *sorted) : NULL;
+    double   *sorted = count > 0 ? tr_scope_alloc((uint64_t)count * sizeof *sorted) : NULL;
     if (sorted != NULL) {
         memcpy(sorted, values, (size_t)count * sizeof *sorted);
         qsort(sorted, (size_t)count, sizeof *sorted, rising);

@@ -43,8 +43,8 @@ static void write_error(tri_writer *w, const tr_column *column, double error)
 
 static void write_columns(tri_writer *w, const tr_table *t, const restored *r)
 {
-    double *model = tr_scope_alloc((size_t)t->columns * sizeof *model), overall[2];
-    double *mean = tr_scope_alloc((size_t)t->columns * sizeof *mean);
+    double *model = tr_scope_alloc((uint64_t)t->columns * sizeof *model), overall[2];
+    double *mean = tr_scope_alloc((uint64_t)t->columns * sizeof *mean);
     if (model == NULL || mean == NULL ||
         tr_table_errors(t, r->decoded, r->batch.x, r->known, model, overall) != TR_OK ||
         tr_table_errors(t, r->mean, r->batch.x, r->known, mean, overall) != TR_OK)
