@@ -72,11 +72,12 @@ static tr_status make_tensors(tr_loader *loader)
     const tr_loader_options *o = &loader->options;
     int64_t images = o->end - o->begin, rest = images % o->batch;
     int64_t batch = images < o->batch ? images : o->batch;
-    tri_batch_make(d, batch, &loader->full);
+    tri_batch_make(d, o->split, batch, &loader->full);
     loader->last = loader->full;
     if (!tri_failed() && rest != 0 && rest != batch) {
         loader->last.x = first_rows(loader->full.x, rest);
         loader->last.known = first_rows(loader->full.known, rest);
+        loader->last.target = first_rows(loader->full.target, rest);
         loader->last.index = first_rows(loader->full.index, rest);
         loader->last.labels = first_rows(loader->full.labels, rest);
     }
@@ -147,6 +148,7 @@ static void mark_changed(const tr_batch *batch)
     batch->x->storage->version++;
     batch->index->storage->version++;
     if (batch->known) batch->known->storage->version++;
+    if (batch->target) batch->target->storage->version++;
     if (batch->labels) batch->labels->storage->version++;
 }
 

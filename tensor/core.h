@@ -153,9 +153,10 @@ void  tri_slot_give(tri_slots *s, void *slot);
 
 /* A file being written beside its final place; nothing is visible there before tri_writer_close. */
 typedef struct tri_writer {
-    FILE *stream;
-    char *path, *temporary;
-    bool  failed;
+    int    file; /* descriptor; -1: not open */
+    char  *path, *temporary, *buffer;
+    size_t used; /* of the buffer */
+    bool   failed;
 } tri_writer;
 
 tr_status tri_writer_open(tri_writer *w, const char *path);
@@ -163,6 +164,10 @@ tr_status tri_writer_write(tri_writer *w, const void *bytes, size_t count);
 tr_status tri_writer_printf(tri_writer *w, const char *format, ...) TR_PRINTF(2, 3);
 tr_status tri_writer_close(tri_writer *w);  /* flush, fsync, rename; on error the old file stays */
 void      tri_writer_abandon(tri_writer *w); /* removes the temporary file */
+
+/* True where there is nothing of this name. Any other trouble with it (a disk error, no permission)
+ * is told when it is opened, and must not pass for an absent file. */
+bool tri_file_missing(const char *path);
 
 /* The whole file in scratch memory of the innermost scope (a zero byte follows); NULL and an error.
  */

@@ -53,6 +53,9 @@ int64_t tri_json_integer(const tri_json *object, const char *name, const char *k
                          int64_t high);
 bool tri_json_bool(const tri_json *object, const char *name, const char *key);
 
+/* Bytes of the well-formed UTF-8 sequence that begins at `at`, one to four; 0 if it is malformed. */
+int tri_utf8_length(const char *at, const char *end);
+
 /* A text that grows, in the scope that was innermost when it did. Zero-initialise. After an error
  * (out of memory) adding does nothing. */
 typedef struct tri_text {

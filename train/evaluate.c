@@ -14,7 +14,7 @@ static const uint64_t EVALUATION_STREAM = (uint64_t)1 << 61;
 
 tr_terms tri_batch_loss(tr_model *model, const tr_batch *b, tr_rng *rng)
 {
-    tr_model_set_target(model, NULL, b->known);
+    tr_model_set_target(model, b->target, b->known);
     const tr_terms terms = tr_model_loss(model, b->x, b->labels, rng);
     tr_model_set_target(model, NULL, NULL);
     return terms;
