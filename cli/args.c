@@ -47,7 +47,9 @@ int end_run(void)
 static const arg_option *find_in(const arg_option *table, const char *name, size_t length)
 {
     for (; table->name != NULL; table++)
-        if (strlen(table->name) == length && memcmp(table->name, name, length) == 0) return table;
+        if (table->kind != ARG_GROUP && strlen(table->name) == length &&
+            memcmp(table->name, name, length) == 0)
+            return table;
     return NULL;
 }
 
@@ -99,7 +101,7 @@ static const char *nearest(const args *a, const char *name)
     int         least = TYPING_ERROR + 1;
     for (int t = 0; t < 2; t++)
         for (const arg_option *o = t == 0 ? a->command->options : common; o->name != NULL; o++)
-            if (distance(name, o->name) < least) {
+            if (o->kind != ARG_GROUP && distance(name, o->name) < least) {
                 least = distance(name, o->name);
                 best = o->name;
             }
@@ -205,6 +207,15 @@ bool read_args(args *a, const command *c, int count, char *const *words)
 /* --- Values
  * --------------------------------------------------------------------------------------- */
 
+bool give_option(args *a, const char *name, const char *value)
+{
+    const arg_option *o = find_in(a->command->options, name, strlen(name));
+    if (o == NULL) o = find_in(common, name, strlen(name));
+    if (o != NULL) return add_option(a, o, o->kind == ARG_FLAG ? NULL : value);
+    usage_error(a, "there is no option --%s", name);
+    return false;
+}
+
 bool has(const args *a, const char *name)
 {
     return text_of(a, name, NULL) != NULL;
@@ -234,7 +245,11 @@ int64_t int_of(const args *a, const char *name, int64_t otherwise)
 static void write_options(const arg_option *o)
 {
     for (; o->name != NULL; o++) {
-        char      left[64];
+        char left[64];
+        if (o->kind == ARG_GROUP) {
+            printf("\n%s%s%s\n", bold(), o->name, plain());
+            continue;
+        }
         const int n = snprintf(left, sizeof left, "--%s%s%s", o->name, o->value != NULL ? " " : "",
                                o->value != NULL ? o->value : "");
         if (o->letter != '\0' && n > 0 && (size_t)n < sizeof left)
@@ -246,9 +261,11 @@ static void write_options(const arg_option *o)
 void write_help(const args *a)
 {
     const command *c = a->command;
-    printf("%susage:%s tenrec %s %s%s[options]\n%s\n\n", bold(), plain(), c->name, c->words,
-           c->words[0] != '\0' ? " " : "", c->help);
+    const bool     grouped = c->options->name != NULL && c->options->kind == ARG_GROUP;
+    printf("%susage:%s tenrec %s %s%s[options]\n%s\n%s", bold(), plain(), c->name, c->words,
+           c->words[0] != '\0' ? " " : "", c->help, grouped ? "" : "\n");
     if (c->options->name != NULL) write_options(c->options);
+    if (grouped) printf("\n%sEvery command%s\n", bold(), plain());
     write_options(common);
     if (c->more_help != NULL) c->more_help(a);
 }

@@ -15,9 +15,10 @@ enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, MAX_GIVEN = 128 };
 /* --- Arguments (args.c) --------------------------------------------------------------------------
  */
 
-typedef enum arg_kind { ARG_FLAG, ARG_TEXT, ARG_INT, ARG_NUMBER } arg_kind;
+typedef enum arg_kind { ARG_FLAG, ARG_TEXT, ARG_INT, ARG_NUMBER, ARG_GROUP } arg_kind;
 
-/* A table of these ends with one whose name is NULL. */
+/* A table of these ends with one whose name is NULL. One of kind ARG_GROUP is no option: its name is
+ * the title, in help, of those that follow. */
 typedef struct arg_option {
     const char *name;
     char        letter; /* also "-n"; 0: none */
@@ -55,6 +56,9 @@ const char          *nearest_command(const char *name); /* or NULL where none is
 bool read_args(args *a, const command *c, int count, char *const *words);
 void write_help(const args *a);
 void write_overview(void);
+
+/* Adds an option to those given. False after a message. */
+bool give_option(args *a, const char *name, const char *value);
 
 bool        has(const args *a, const char *name);
 const char *text_of(const args *a, const char *name,
@@ -120,6 +124,29 @@ bool read_size(const char *text, tr_shape *input);
 /* A model of this name with the settings of --set, for images of this size. NULL on error. */
 tr_model *make_model(const args *a, const char *name, tr_shape input, int64_t classes,
                      uint64_t seed);
+
+/* --- A training (train.c), of which a sweep (sweep.c) has many
+ * ---------------------------------------------------------------------------------------- */
+
+/* Whether a name is that of an option of the training that has a value; "lr", "schedule". */
+bool is_training_option(const char *name);
+
+/* Looks at the values of all options before data are read; what is wrong is the library's error. */
+void check_training(const args *a);
+
+/* "runs/vae-digits" with the ending, and a number where that is taken. */
+const char *free_directory(const char *model, const char *data, const char *ending);
+
+/* A new run in this folder. NULL on error. */
+tr_run *begin_training(const args *a, const char *out);
+
+/* Trains to the end and writes the report. Returns EXIT_OK, 128 + the signal that ended it, with a
+ * line that tells how to go on with `dir`, or EXIT_FAILED with the library's error still to be
+ * told. */
+int train(const args *a, tr_run *run, const char *dir);
+
+bool is_sweep(const char *dir);
+int  run_sweep(const args *a);
 
 /* --- Commands
  * ---------------------------------------------------------------------------------------- */

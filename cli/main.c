@@ -44,6 +44,8 @@ const command commands[] = {
       1, 1, run_compress, NULL },
     { "export", "RUN", "write the weights for PyTorch or NumPy", export_options, 1,
       1, run_export, NULL },
+    { "compare", "RUN...", "show runs side by side", compare_options, 1, MAX_GIVEN, run_compare,
+      NULL },
     { "report", "RUN", "write RUN/report.html again", report_options, 1, 1, run_report, NULL },
     { "summary", "MODEL", "list layers, shapes, parameters and multiply-adds", summary_options,
       1, 1, run_summary, help_train },

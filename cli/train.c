@@ -13,25 +13,54 @@
 
 /* clang-format off */
 const arg_option train_options[] = {
+    { "What is trained, and where", 0, ARG_GROUP, NULL, 0, 0, NULL },
     { "data", 0, ARG_TEXT, "D", 0, 0, "what to train on (tenrec datasets) [digits]" },
-    { "out", 0, ARG_TEXT, "DIR", 0, 0, "run directory; must be new or empty [runs/MODEL-DATA]" },
-    { "overwrite", 0, ARG_FLAG, NULL, 0, 0, "replace a run that is in DIR" },
-    { "resume", 0, ARG_TEXT, "RUN", 0, 0, "go on with the training in this directory" },
-    { "epochs", 0, ARG_INT, "N", 1, 1e9, "passes over the images [the model's]" },
-    { "batch", 0, ARG_INT, "N", 1, 1e6, "images in a step [the model's]" },
-    { "lr", 0, ARG_NUMBER, "X", 1e-12, 1e6, "learning rate of Adam [the model's]" },
-    { "seed", 0, ARG_INT, "N", 0, 0x1p53, "of weights, order of images, and noise [0]" },
+    { "set", 0, ARG_TEXT, "KEY=VALUE", 0, 0, "an option of the model; may be given several times" },
+    { "classes", 0, ARG_TEXT, "A,B,..", 0, 0,
+      "train on these classes only; validates on a tenth of their images" },
+    { "exclude", 0, ARG_TEXT, "A,B,..", 0, 0, "train on all classes but these" },
     { "limit", 0, ARG_INT, "N", 1, 1e12, "train on the first N images only [all]" },
     { "val-limit", 0, ARG_INT, "N", 1, 1e12, "validate on the first N images only [all]" },
     { "val-split", 0, ARG_NUMBER, "X", 0, 0.9,
       "validate on this share of the train split [the test split]" },
+    { "out", 0, ARG_TEXT, "DIR", 0, 0, "run directory; must be new or empty [runs/MODEL-DATA]" },
+    { "overwrite", 0, ARG_FLAG, NULL, 0, 0, "replace a run that is in DIR" },
+    { "resume", 0, ARG_TEXT, "RUN", 0, 0, "go on with the training, or sweep, in this directory" },
+    { "sweep", 0, ARG_TEXT, "KEY=A,B,..", 0, 0,
+      "a run for each value of an option of the model or the training" },
+
+    { "Steps", 0, ARG_GROUP, NULL, 0, 0, NULL },
+    { "epochs", 0, ARG_INT, "N", 1, 1e9, "passes over the images [the model's]" },
+    { "batch", 0, ARG_INT, "N", 1, 1e6, "images in a batch [the model's]" },
+    { "accumulate", 0, ARG_INT, "K", 1, 1e6, "batches in a step: the gradient of K as one [1]" },
+    { "seed", 0, ARG_INT, "N", 0, 0x1p53, "of weights, order of images, and noise [0]" },
+    { "clip-norm", 0, ARG_NUMBER, "X", 1e-12, 1e12, "norm of all gradients to X at most" },
+    { "clip-value", 0, ARG_NUMBER, "X", 1e-12, 1e12, "each element of a gradient into -X .. X" },
+    { "ema", 0, ARG_NUMBER, "X", 1e-6, 0.999999,
+      "validate and keep a moving average of the weights, decay X" },
+
+    { "Learning rate", 0, ARG_GROUP, NULL, 0, 0, NULL },
+    { "lr", 0, ARG_NUMBER, "X", 1e-12, 1e6, "learning rate of Adam [the model's]" },
+    { "schedule", 0, ARG_TEXT, "NAME", 0, 0,
+      "constant, step, exponential, cosine or plateau [constant]" },
+    { "warmup", 0, ARG_INT, "N", 1, 1e12, "rise to it over the first N steps" },
+    { "lr-every", 0, ARG_INT, "N", 1, 1e9,
+      "fall every N epochs [a third]; plateau: after N without a lower loss [3]" },
+    { "lr-factor", 0, ARG_NUMBER, "X", 1e-6, 0.999999,
+      "to X times as much [0.1; exponential, at each epoch: 0.95]" },
+    { "lr-min", 0, ARG_NUMBER, "X", 1e-12, 1e6, "and never below X [0]" },
+
+    { "End, and what is kept", 0, ARG_GROUP, NULL, 0, 0, NULL },
     { "early-stop", 0, ARG_INT, "N", 1, 1e9,
-      "stop after N epochs without a lower validation loss" },
+      "stop after N epochs without a lower validation loss; keeps the best" },
+    { "keep-best", 0, ARG_FLAG, NULL, 0, 0, "keep the weights of the best epoch, not the last" },
     { "checkpoint-every", 0, ARG_INT, "N", 1, 1e12, "a checkpoint every N steps too [each epoch]" },
-    { "classes", 0, ARG_TEXT, "A,B,..", 0, 0,
-     "train on these classes only; validates on a tenth of their images" },
-    { "exclude", 0, ARG_TEXT, "A,B,..", 0, 0, "train on all classes but these" },
-    { "set", 0, ARG_TEXT, "KEY=VALUE", 0, 0, "an option of the model; may be given several times" },
+    { "checkpoint-minutes", 0, ARG_NUMBER, "X", 1e-3, 1e6,
+      "and after X minutes without one" },
+
+    { "What is told", 0, ARG_GROUP, NULL, 0, 0, NULL },
+    { "log-every", 0, ARG_INT, "N", 1, 1e12, "metrics every N steps too, in steps.csv" },
+    { "watch", 0, ARG_FLAG, NULL, 0, 0, "keep report.html up to date while it trains" },
     { "no-report", 0, ARG_FLAG, NULL, 0, 0, "do not write report.html at the end" },
     { 0 },
 };
@@ -149,6 +178,30 @@ static void write_terms(const char *split, const tr_metrics *m)
                i + 1 == m->count ? ")" : "");
 }
 
+static void on_log(void *context, const tr_run *run, const tr_step *row)
+{
+    const face *f = context;
+    (void)run;
+    if (f->json) {
+        tri_text t = { 0 };
+        tri_text_add(&t, "{\"event\":\"step\",\"step\":%lld,\"epoch\":", (long long)row->step);
+        tri_text_number(&t, row->epoch);
+        tri_text_add(&t, ",");
+        add_metrics(&t, "train", &row->train);
+        tri_text_add(&t, ",\"lr\":");
+        tri_text_number(&t, row->lr);
+        tri_text_add(&t, "}");
+        print_json(&t);
+        return;
+    }
+    if (f->quiet) return;
+    clear_bar(f);
+    printf("step %lld, epoch %.2f", (long long)row->step, row->epoch);
+    write_terms("train", &row->train);
+    printf("  %slr %.3g%s\n", faint(), row->lr, plain());
+    fflush(stdout);
+}
+
 static void on_epoch(void *context, const tr_run *run, const tr_epoch *row)
 {
     const face *f = context;
@@ -179,43 +232,69 @@ static void on_epoch(void *context, const tr_run *run, const tr_epoch *row)
  * ----------------------------------------------------------------------------------------- */
 
 /* "runs/vae-digits", or "runs/vae-digits-2" where that is taken. */
-static const char *free_directory(const char *model, const char *data)
+const char *free_directory(const char *model, const char *data, const char *ending)
 {
     char *path = tr_scope_alloc(256);
     if (path == NULL) return NULL;
-    snprintf(path, 256, "runs/%s-%s", model, data);
+    snprintf(path, 256, "runs/%s-%s%s", model, data, ending);
     for (int i = 2; access(path, F_OK) == 0 && i < 100000; i++)
-        snprintf(path, 256, "runs/%s-%s-%d", model, data, i);
+        snprintf(path, 256, "runs/%s-%s%s-%d", model, data, ending, i);
     return path;
 }
 
-static tr_run *begin(const args *a)
+/* "lr-min" for the field lr_min. */
+static const char *option_name(const tri_train_option *f, char text[32])
+{
+    snprintf(text, 32, "%s", f->name);
+    for (char *c = text; *c != '\0'; c++)
+        if (*c == '_') *c = '-';
+    return text;
+}
+
+static tr_train_options read_options(const args *a)
+{
+    tr_train_options o = { .overwrite = has(a, "overwrite") };
+    char             name[32];
+    if (has(a, "classes") || has(a, "exclude")) o.val_split = 0.1;
+    for (const tri_train_option *f = tri_train_options_table; f->name != NULL; f++) {
+        const char *text = text_of(a, option_name(f, name), NULL);
+        if (text == NULL) continue;
+        if (f->kind == TRI_SCHEDULE)
+            tr_rate_schedule_find(text, &o.schedule);
+        else
+            tri_train_option_set(&o, f, f->kind == TRI_FLAG ? 1 : number_of(a, name, 0));
+    }
+    return o;
+}
+
+bool is_training_option(const char *name)
+{
+    char text[32];
+    for (const tri_train_option *f = tri_train_options_table; f->name != NULL; f++)
+        if (f->kind != TRI_FLAG && strcmp(option_name(f, text), name) == 0) return true;
+    return false;
+}
+
+void check_training(const args *a)
 {
     const tr_model_type *type = tr_model_find(a->words[0]);
-    if (type == NULL || make_settings(a, type) == NULL) return NULL; /* before data are read */
-    const uint64_t seed = (uint64_t)int_of(a, "seed", 0);
-    const char *classes = chosen_classes(a, "classes");
-    tr_dataset *data = tr_dataset_open(text_of(a, "data", "digits"),
-                                       &(tr_dataset_options){ .classes = classes });
+    tr_train_options     o = read_options(a);
+    if (type != NULL && make_settings(a, type) != NULL) tri_options_resolve(&o, type);
+}
+
+tr_run *begin_training(const args *a, const char *out)
+{
+    check_training(a);
+    if (tr_status_get() != TR_OK) return NULL;
+    const tr_train_options o = read_options(a);
+    const tr_dataset      *data =
+        tr_dataset_open(text_of(a, "data", "digits"),
+                        &(tr_dataset_options){ .classes = chosen_classes(a, "classes") });
     if (data == NULL) return NULL;
-    tr_model *model =
-        make_model(a, a->words[0], TR_SHAPE(data->height, data->width, data->channels),
-                   data->classes, seed);
-    const char *out = text_of(a, "out", NULL);
-    if (out == NULL) out = free_directory(type->name, data->name);
-    if (model == NULL || out == NULL) return NULL;
-    return tr_run_new(out, model, data,
-                      &(tr_train_options){ .epochs = int_of(a, "epochs", 0),
-                                           .batch = int_of(a, "batch", 0),
-                                           .lr = number_of(a, "lr", 0),
-                                           .seed = seed,
-                                           .limit = int_of(a, "limit", 0),
-                                           .val_limit = int_of(a, "val-limit", 0),
-                                           .val_split =
-                                               number_of(a, "val-split", classes != NULL ? 0.1 : 0),
-                                           .early_stop = int_of(a, "early-stop", 0),
-                                           .checkpoint_every = int_of(a, "checkpoint-every", 0),
-                                           .overwrite = has(a, "overwrite") });
+    tr_model *model = make_model(
+        a, a->words[0], TR_SHAPE(data->height, data->width, data->channels), data->classes, o.seed);
+    if (out == NULL) out = free_directory(a->words[0], data->name, "");
+    return model != NULL && out != NULL ? tr_run_new(out, model, data, &o) : NULL;
 }
 
 static tr_run *go_on(const args *a)
@@ -226,15 +305,21 @@ static tr_run *go_on(const args *a)
     return tr_status_get() == TR_OK ? run : NULL;
 }
 
+static int fixed_error(const args *a, const char *name)
+{
+    return usage_error(a, "--%s is fixed by the run that --resume goes on with", name);
+}
+
 /* What is fixed by the run cannot be given again. */
 static int check_words(const args *a)
 {
-    static const char *const fixed[] = {
-        "batch",      "lr",  "seed", "limit",     "val-limit",        "val-split",
-        "early-stop", "set", "out",  "overwrite", "checkpoint-every", "classes", "exclude", NULL
-    };
+    static const char *const fixed[] = { "set",     "out",   "overwrite", "classes",
+                                         "exclude", "sweep", NULL };
+    char                     name[32];
     if (has(a, "classes") && has(a, "exclude"))
         return usage_error(a, "give --classes or --exclude, not both");
+    if (has(a, "watch") && has(a, "no-report"))
+        return usage_error(a, "give --watch or --no-report, not both");
     if (!has(a, "resume"))
         return a->word_count == 1
                    ? EXIT_OK
@@ -244,8 +329,10 @@ static int check_words(const args *a)
         return usage_error(a, "--resume goes on with the run's own model; leave %s out",
                            a->words[0]);
     for (int i = 0; fixed[i] != NULL; i++)
-        if (has(a, fixed[i]))
-            return usage_error(a, "--%s is fixed by the run that --resume goes on with", fixed[i]);
+        if (has(a, fixed[i])) return fixed_error(a, fixed[i]);
+    for (const tri_train_option *f = tri_train_options_table; f->name != NULL; f++)
+        if (strcmp(f->name, "epochs") != 0 && has(a, option_name(f, name)))
+            return fixed_error(a, name);
     return EXIT_OK;
 }
 
@@ -293,19 +380,19 @@ static void write_begin(const face *f, const tr_run *run)
     fflush(stdout);
 }
 
-static int end_interrupted(const face *f, const tr_run *run)
+static int end_interrupted(const face *f, const tr_run *run, const char *dir)
 {
     clear_bar(f);
     if (f->json) write_event(f, run, "interrupted");
     fflush(stdout);
-    fprintf(stderr, "interrupted; go on with: tenrec train --resume %s\n", run->dir);
+    fprintf(stderr, "interrupted; go on with: tenrec train --resume %s\n", dir);
     return 128 + caught;
 }
 
 static int end_training(const args *a, const face *f, tr_run *run)
 {
-    if (!has(a, "no-report")) tr_run_report(run);
-    if (tr_status_get() != TR_OK) return end_run();
+    if (!has(a, "no-report") && !run->options.watch) tr_run_report(run);
+    if (tr_status_get() != TR_OK) return EXIT_FAILED;
     if (f->json) {
         write_event(f, run, "done");
     } else if (!f->quiet) {
@@ -317,23 +404,33 @@ static int end_training(const args *a, const face *f, tr_run *run)
     return EXIT_OK;
 }
 
-int run_train(const args *a)
+int train(const args *a, tr_run *run, const char *dir)
 {
-    if (check_words(a) != EXIT_OK) return EXIT_USAGE;
-    tr_run *run = has(a, "resume") ? go_on(a) : begin(a);
-    if (run == NULL) return end_setup();
     face f = { .json = has(a, "json"), .quiet = has(a, "quiet") };
     f.bar = !f.json && !f.quiet && is_terminal();
     write_begin(&f, run);
     watch_signals();
-    tr_run_train(run,
-                 &(tr_callbacks){
-                     .context = &f, .step = on_step, .epoch = on_epoch, .stop = asked_to_stop });
+    tr_run_train(run, &(tr_callbacks){ .context = &f,
+                                       .step = on_step,
+                                       .log = on_log,
+                                       .epoch = on_epoch,
+                                       .stop = asked_to_stop });
     if (tr_status_get() != TR_OK) {
         clear_bar(&f);
         fflush(stdout);
-        return end_run();
+        return EXIT_FAILED;
     }
-    if (run->state == TR_RUN_INTERRUPTED) return end_interrupted(&f, run);
+    if (run->state == TR_RUN_INTERRUPTED) return end_interrupted(&f, run, dir);
     return end_training(a, &f, run);
+}
+
+int run_train(const args *a)
+{
+    if (check_words(a) != EXIT_OK) return EXIT_USAGE;
+    if (has(a, "sweep") || (has(a, "resume") && is_sweep(text_of(a, "resume", NULL))))
+        return run_sweep(a);
+    tr_run *run = has(a, "resume") ? go_on(a) : begin_training(a, text_of(a, "out", NULL));
+    if (run == NULL) return end_setup();
+    const int status = train(a, run, run->dir);
+    return tr_status_get() != TR_OK ? end_run() : status;
 }

@@ -87,6 +87,9 @@ int                     run_probe(const args *a);
 extern const arg_option compress_options[];
 int                     run_compress(const args *a);
 
+extern const arg_option compare_options[];
+int                     run_compare(const args *a);
+
 extern const arg_option export_options[];
 int                     run_export(const args *a);
 

@@ -84,6 +84,7 @@ tr_status tri_open_cifar10(tr_dataset *d, const char *argument, const tr_dataset
     char folder[TRI_PATH_SIZE];
     if (tri_find_folder(d->name, argument, places, "data_batch_1.bin", false, folder) != TR_OK)
         return tr_status_get();
+    if (folder[0] != '/') tri_set_place(d, folder);
     d->height = d->width = SIDE;
     d->channels = 3;
     d->classes = 10;

@@ -74,6 +74,23 @@ static const tri_kind *find_kind(const char *spec, const char **argument)
     return NULL;
 }
 
+/* Only idx takes two paths; what follows the path of another kind stays as it is. */
+tr_status tri_set_place(tr_dataset *d, const char *argument)
+{
+    char *first = tri_copy_text(argument);
+    if (!first) return tr_status_get();
+    char *comma = strcmp(d->name, "idx") == 0 ? strchr(first, ',') : NULL;
+    if (comma) *comma = 0;
+    const char *path = tri_absolute_path(first);
+    const char *second = comma ? tri_absolute_path(comma + 1) : "";
+    if (!path || !second) return tr_status_get();
+    const size_t size = strlen(d->name) + strlen(path) + strlen(second) + 3;
+    char *place = tr_scope_alloc(size);
+    if (place) snprintf(place, size, "%s:%s%s%s", d->name, path, comma ? "," : "", second);
+    d->place = place;
+    return tr_status_get();
+}
+
 static tr_status release_caches_later(tri_source *source);
 
 tr_dataset *tr_dataset_open(const char *spec, const tr_dataset_options *options)
@@ -98,9 +115,10 @@ tr_dataset *tr_dataset_open(const char *spec, const tr_dataset_options *options)
     char *copy = tri_copy_text(spec);
     if (!copy || release_caches_later(source) != TR_OK) return NULL;
     d->name = kind->face.name;
-    d->spec = copy;
+    d->spec = d->place = copy;
     d->source = source;
-    if (kind->open(d, argument, &o) != TR_OK) return NULL;
+    if (argument) tri_set_place(d, argument);
+    if (tri_failed() || kind->open(d, argument, &o) != TR_OK) return NULL;
     if (o.classes && tri_keep_classes(d, o.classes) != TR_OK) return NULL;
     if (source->settle) source->settle(d, &o);
     return tri_failed() ? NULL : d;

@@ -28,6 +28,8 @@ struct tri_source;
 typedef struct tr_dataset {
     const char        *name;         /* the kind: "mnist" */
     const char        *spec;         /* what it was opened with: "mnist:/some/folder" */
+    const char        *place;        /* the same with relative paths made absolute, those that were
+                                        found in data/ too: it opens this set from any folder */
     int64_t            height, width, channels;
     int64_t            classes;      /* labels are 0 .. classes - 1; 0: the set has no labels */
     const char *const *class_names;  /* [classes], or NULL where the numbers are the names */

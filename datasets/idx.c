@@ -134,6 +134,7 @@ tr_status tri_open_mnist(tr_dataset *d, const char *argument, const tr_dataset_o
     if (tri_find_folder(d->name, argument, fashion ? fashion_places : mnist_places, image_files[0],
                         true, folder) != TR_OK)
         return tr_status_get();
+    if (folder[0] != '/') tri_set_place(d, folder);
     d->classes = 10;
     d->class_names = fashion ? fashion_names : NULL;
     if (open_split(d, folder, TR_TRAIN) != TR_OK) return tr_status_get();

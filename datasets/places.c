@@ -5,6 +5,7 @@
  * to put the files, and the command that downloads them. */
 #include "datasets/source.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,6 +53,21 @@ static bool user_folder(char folder[TRI_PATH_SIZE])
     if (home && *home)
         return snprintf(folder, TRI_PATH_SIZE, "%s/.local/share/tenrec", home) < TRI_PATH_SIZE;
     return false;
+}
+
+char *tri_absolute_path(const char *path)
+{
+    char here[TRI_PATH_SIZE];
+    if (path[0] == '/') return tri_copy_text(path);
+    if (getcwd(here, sizeof here) == NULL) {
+        tr_fail(TR_ERR_FILE, "the working directory has no path: %s", strerror(errno));
+        return NULL;
+    }
+    while (path[0] == '.' && path[1] == '/') path += 2;
+    const size_t size = strlen(here) + strlen(path) + 2;
+    char *text = tr_scope_alloc(size);
+    if (text) snprintf(text, size, "%s/%s", strcmp(here, "/") == 0 ? "" : here, path);
+    return text;
 }
 
 tr_status tri_find_folder(const char *name, const char *directory, const char *const *names,

@@ -106,6 +106,14 @@ tr_status tri_find_folder(const char *name, const char *directory, const char *c
 tr_status tri_find_file(const char *name, const char *folder, const char *file, bool gzip,
                         char path[TRI_PATH_SIZE]);
 
+/* Makes the place KIND:PATH[,SECOND] with absolute paths: a relative one is below the working
+ * directory. tr_dataset_open does so with the argument, if there is one; a reader that found its
+ * files in a relative folder does it with that. */
+tr_status tri_set_place(tr_dataset *d, const char *argument);
+
+/* The path below the working directory, or itself if it is absolute; in the innermost scope. */
+char *tri_absolute_path(const char *path);
+
 /* A copy of text in the innermost scope. */
 char *tri_copy_text(const char *text);
 

@@ -1,5 +1,6 @@
 /* model.c: a model of your own, trained by the zoo's trainer: an autoencoder whose code is kept on the
- * unit sphere. With a directory in place of NULL the run is saved, resumable and has a report. */
+ * unit sphere. With a directory in place of NULL the run is saved, resumable and has a report.
+ * docs/training.md tells what else can be asked for. */
 #include <tenrec.h>
 #include <stdio.h>
 
@@ -41,14 +42,28 @@ static const tr_model_type sphere = {
     .build = build, .loss = loss, .encode = encode, .decode = decode,
 };
 
+/* Hooks: called after each step and each epoch; what they do does not change the training. */
+static void on_step(void *context, const tr_progress *p)
+{
+    double *best = context;
+    if (p->step == 1 || p->loss < *best) *best = p->loss;
+}
+
+static void on_epoch(void *context, const tr_run *run, const tr_epoch *row)
+{
+    printf("epoch %d of %d  train %.4f (at best %.4f)  val %.4f\n", (int)row->epoch,
+           (int)run->options.epochs, tr_metric(&row->train, "loss"), *(double *)context,
+           tr_metric(&row->val, "loss"));
+}
+
 int main(void)
 {
+    double      best = 0;
     tr_dataset *digits = tr_dataset_open("digits", NULL);
     tr_model   *model = tr_model_new(&sphere, NULL, TR_SHAPE(28, 28, 1), 10, 7);
-    tr_run     *run = tr_run_new(NULL, model, digits, &(tr_train_options){ .limit = 10000 });
-    tr_run_train(run, NULL);
-    for (int64_t i = 0; run != NULL && i < run->epochs_done; i++)
-        printf("epoch %d  train %.4f  val %.4f\n", (int)i + 1,
-               tr_metric(&run->history[i].train, "loss"), tr_metric(&run->history[i].val, "loss"));
+    tr_run     *run = tr_run_new(NULL, model, digits,
+                                 &(tr_train_options){ .limit = 10000, .val_limit = 2000, .clip_norm = 1,
+                                                      .schedule = TR_RATE_COSINE, .warmup = 20 });
+    tr_run_train(run, &(tr_callbacks){ .context = &best, .step = on_step, .epoch = on_epoch });
     return tr_status_print();
 }

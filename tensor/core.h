@@ -125,7 +125,7 @@ int tri_axis(int axis, int rank, const char *what);
 /* Calls body(context, begin, end) over [0, n) cut in pieces of `grain` (the last one may be
  * smaller), on the calling thread's team. The pieces depend on n and grain only: body sees the same
  * pieces for any number of threads, one at a time each, in no particular order. The body reports no
- * errors and makes no tensors. Runs inline where there is one piece, one thread, or no OpenMP. */
+ * errors and makes no tensors. Runs inline where there is one piece, one thread, or a loop already. */
 void tri_parallel_for(int64_t n, int64_t                                             grain,
                       void (*body)(void *context, int64_t begin, int64_t end), void *context);
 

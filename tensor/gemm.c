@@ -1,13 +1,14 @@
 /* gemm.c: the matrix product, blocked for caches and cut into tasks for threads.
  *
- * b is packed once, in parallel, into panels as wide as the register block, or read where it lies
- * if its rows are adjacent and a is too short to repay the packing. A task then computes a
- * rectangle of c: for each block of k it packs one tile of a (a few rows) on the stack, where it
- * stays in the first cache, and multiplies it by all of its panels of b, which stream from the
- * second cache. A sum too long for that is cut into pieces along k, whose results are added in
- * order. Where a has only a few rows the order is another one (multiply_short), and where b is
- * transposed as well c^T is computed (multiply_turned). Blocks, tasks and pieces depend on the
- * shape only, and each element of c is computed by one task: same bits on any number of threads.
+ * A task computes a rectangle of c. For each block of k it packs its columns of b into panels as
+ * wide as the register block, in memory of its own, or reads them where they lie if their rows are
+ * adjacent and a is too short to repay the packing. Then it takes a few rows of a at a time, packed
+ * on the stack, where they stay in the first cache while all panels of b stream past them from the
+ * second. Threads share no memory that one of them writes: fetching such lines from another core
+ * costs more than packing. A sum too long for one task is cut into pieces along k, whose results
+ * are added in order. Where a has only a few rows the order is another one (multiply_short), and
+ * where b is transposed as well c^T is computed (multiply_turned). An element's sum is taken in an
+ * order that depends on the shape only, and by one task: same bits on any number of threads.
  * Read next: gemm.h (operands), kernels_gemm.inc (the register block). */
 #include "tensor/gemm.h"
 
@@ -35,10 +36,8 @@ typedef struct plan {
     int64_t            direct; /* panels of b, from the left, that are not packed */
     bool               a_in_place;
     bool               is_short; /* a has a few tiles, and b is read where it lies */
-    /* Offsets of one block of k, as the register block wants them. */
-    int64_t *a_at, *packed_at, *direct_at;
-    char    *b;     /* packed panels: [batches][panels - direct][k][width] */
-    char    *parts; /* results of pieces: [pieces][batches][m][n]; NULL for one */
+    tri_slots *packed; /* for each task at work: panels [..][depth][width] of b; NULL for none */
+    char      *parts;  /* results of pieces: [pieces][batches][m][n]; NULL for one */
 } plan;
 
 static int64_t least(int64_t a, int64_t b)
@@ -78,11 +77,11 @@ void tri_multiply(const tri_block *block, int64_t rows, int64_t cols, int64_t k,
                   int64_t c_row, bool accumulate)
 {
     if (block->dtype == TR_F32)
-        block->table->f32.gemm((int)rows, (int)cols, k, a, a_row, a_at, b, b_at, c, c_row,
-                               accumulate);
+        block->table->f32.gemm_at((int)rows, (int)cols, k, a, a_row, a_at, b, b_at, c, c_row,
+                                  accumulate);
     else
-        block->table->f64.gemm((int)rows, (int)cols, k, a, a_row, a_at, b, b_at, c, c_row,
-                               accumulate);
+        block->table->f64.gemm_at((int)rows, (int)cols, k, a, a_row, a_at, b, b_at, c, c_row,
+                                  accumulate);
 }
 
 static void activate(const tri_block *block, tri_epilogue epilogue, void *c, int64_t count)
@@ -157,31 +156,44 @@ static tri_product select_batch(const tri_product *p, int64_t index)
 /* --- The plan: depends on shapes and kernel table only ------------------------------------------
  */
 
+/* Cuts c into one rectangle for each thread, the largest of them as small as can be, and by columns
+ * rather than by rows, which share b; and these by columns again, so that a block of b fits the
+ * cache. */
+static void plan_rectangles(plan *s, int64_t threads)
+{
+    int64_t best = INT64_MAX, columns = s->panels;
+    for (int64_t parts = threads; parts >= 1; parts--) {
+        const int64_t tiles = tri_ceil_div(s->tiles, threads / parts);
+        const int64_t panels = tri_ceil_div(s->panels, parts);
+        if (tiles * panels >= best) continue;
+        best = tiles * panels;
+        s->task_tiles = tiles;
+        columns = panels;
+    }
+    const int64_t block = PANEL_BYTES / (s->depth * s->width * (int64_t)s->size);
+    s->task_panels = tri_even_part(columns, most(1, block));
+}
+
 static void plan_tasks(plan *s)
 {
     const tri_product *p = s->p;
-    int64_t            block = most(1, PANEL_BYTES / (s->depth * s->width * (int64_t)s->size));
-    s->task_panels = tri_even_part(s->panels, block);
-    s->task_tiles = most(1, least(8, s->tiles / (s->a_in_place ? 4 : TASKS)));
+    const int64_t      work = p->m * p->n * p->k * s->batches;
     s->pieces = 1;
     s->piece = p->k;
-    int64_t work = p->m * p->n * p->k;
-    if (s->is_short && work * s->batches > INLINE_WORK) {
-        s->task_tiles = s->tiles;
-        s->task_panels = tri_even_part(s->panels, least(8, tri_ceil_div(s->panels, 2)));
-    } else if (work * s->batches <= INLINE_WORK) {
+    if (work <= INLINE_WORK) {
         s->task_tiles = s->tiles;
         s->task_panels = s->panels;
+    } else if (s->is_short) {
+        s->task_tiles = s->tiles;
+        s->task_panels = tri_even_part(s->panels, least(8, tri_ceil_div(s->panels, 2)));
     } else if (p->k >= 8 * s->depth && p->m * p->n <= 1 << 18 && p->k > 8 * most(p->m, p->n)) {
         s->task_tiles = s->tiles;
+        s->task_panels = s->panels;
         s->pieces = least(TASKS, p->k / (2 * s->depth));
         s->piece = tri_ceil_div(p->k, s->pieces);
         s->pieces = tri_ceil_div(p->k, s->piece);
     } else {
-        int64_t others = tri_ceil_div(s->tiles, s->task_tiles) * s->batches;
-        if (others < TASKS)
-            s->task_panels = least(s->task_panels,
-                                   most(1, tri_ceil_div(s->panels, tri_ceil_div(TASKS, others))));
+        plan_rectangles(s, tri_ceil_div(tr_threads(), s->batches));
     }
     s->row_tasks = tri_ceil_div(s->tiles, s->task_tiles);
     s->column_tasks = tri_ceil_div(s->panels, s->task_panels);
@@ -201,9 +213,8 @@ static plan plan_product(const tri_product *p)
     assert(s.width <= TRI_PACK_MAX);
     for (int i = 0; i < p->batch_rank; i++) s.batches *= p->batch[i].size;
     s.panels = tri_ceil_div(p->n, s.width);
-    const bool rows = p->a.inner == 1, few = s.panels <= 2 || p->m <= 4 * mr;
-    s.a_in_place = few || rows;
-    s.height = tri_even_part(p->m, rows && rows_collide(&p->a) ? least(mr, 8) : mr);
+    s.a_in_place = s.panels <= 2 || p->m <= 4 * mr;
+    s.height = tri_even_part(p->m, s.a_in_place && rows_collide(&p->a) ? least(mr, 8) : mr);
     s.tiles = tri_ceil_div(p->m, s.height);
     if (p->b.outer == 1 && p->n > 1 && (p->m <= 4 * mr || p->b.inner * size <= 512)) {
         s.direct = p->n / s.width;
@@ -216,47 +227,6 @@ static plan plan_product(const tri_product *p)
     return s;
 }
 
-/* --- Packing b ----------------------------------------------------------------------------------
- */
-
-enum { PACK_DEPTH = 256 };
-
-static char *packed_panel(const plan *s, int64_t batch, int64_t panel)
-{
-    int64_t index = batch * (s->panels - s->direct) + panel - s->direct;
-    return s->b + index * s->p->k * s->width * (int64_t)s->size;
-}
-
-static void pack_body(void *context, int64_t begin, int64_t end)
-{
-    const plan *s = context;
-    int64_t     steps = tri_ceil_div(s->p->k, PACK_DEPTH), packed = s->panels - s->direct;
-    for (int64_t task = begin; task < end; task++) {
-        int64_t     k0 = task % steps * PACK_DEPTH, k1 = least(s->p->k, k0 + PACK_DEPTH);
-        int64_t     panel = s->direct + task / steps % packed, batch = task / steps / packed;
-        int64_t     j = panel * s->width, cols = least(s->width, s->p->n - j);
-        tri_product q = select_batch(s->p, batch);
-        char       *out = packed_panel(s, batch, panel) + k0 * s->width * (int64_t)s->size;
-        if (cols < s->width) memset(out, 0, (size_t)((k1 - k0) * s->width) * s->size);
-        tri_pack(&q.b, j, cols, k0, k1, s->width, out);
-    }
-}
-
-static tr_status pack_b(plan *s)
-{
-    int64_t packed = (s->panels - s->direct) * s->batches, count, bytes;
-    if (packed == 0 || s->p->k == 0) return TR_OK;
-    if (!tri_mul_size(packed * s->width, s->p->k, &count) ||
-        !tri_mul_size(count, (int64_t)s->size, &bytes))
-        return tr_fail(TR_ERR_MEMORY, "matmul: the packed operand does not fit the address space");
-    s->b = tri_scratch((size_t)bytes);
-    if (!s->b) return tr_status_get();
-    int64_t tasks = packed * tri_ceil_div(s->p->k, PACK_DEPTH);
-    int64_t grain = most(1, INLINE_WORK / (PACK_DEPTH * s->width));
-    tri_parallel_for(tasks, grain, pack_body, s);
-    return TR_OK;
-}
-
 /* --- Multiplying --------------------------------------------------------------------------------
  */
 
@@ -265,6 +235,7 @@ typedef struct task {
     tri_product q; /* of this batch, c redirected where k is in pieces */
     int64_t     batch, tile0, tile1, panel0, panel1, k0, k1;
     bool        finish;
+    char       *packed; /* columns of b for the current block of k */
 } task;
 
 static task task_of(const plan *s, int64_t index)
@@ -290,43 +261,80 @@ static task task_of(const plan *s, int64_t index)
     return t;
 }
 
+/* Packs the task's columns of b for one block of k; the last panel is filled up with zeros. */
+static void pack_panels(const plan *s, const task *t, int64_t k0, int64_t k1)
+{
+    /* Reading follows the rows of b: a few of them from panel to panel, or whole ones. */
+    const int64_t rows = t->q.b.outer == 1 ? 16 : k1 - k0;
+    const int64_t row = s->width * (int64_t)s->size, first = most(t->panel0, s->direct);
+    for (int64_t k = k0; k < k1; k += rows)
+        for (int64_t panel = first; panel < t->panel1; panel++) {
+            const int64_t end = least(k1, k + rows), j = panel * s->width;
+            const int64_t cols = least(s->width, s->p->n - j);
+            char         *out = t->packed + ((panel - first) * (k1 - k0) + k - k0) * row;
+            if (cols < s->width) memset(out, 0, (size_t)((end - k) * row));
+            tri_pack(&t->q.b, j, cols, k, end, s->width, out);
+        }
+}
+
+/* A few rows of a, for one block of k. */
+typedef struct left {
+    const char *data;
+    int64_t     row, step; /* from row to row, along k */
+} left;
+
 /* One block of c: rows from i on, of which `a` has the factors, times a panel of b. */
-static void multiply_block(const plan *s, const task *t, int64_t i, int64_t panel, const char *a,
-                           int64_t a_row, int64_t k0, int64_t k1)
+static void multiply_block(const plan *s, const task *t, int64_t i, int64_t panel, left a,
+                           int64_t k0, int64_t k1)
 {
     const tri_product *q = &t->q;
     const int64_t      size = (int64_t)s->size, j = panel * s->width;
-    const bool         direct = panel < s->direct;
-    const char        *b = NULL;
+    const int     rows = (int)least(s->height, q->m - i), cols = (int)least(s->width, q->n - j);
+    const bool    direct = panel < s->direct;
+    const int64_t b_step = direct ? q->b.inner : s->width;
+    const char   *b = NULL;
+    char         *c = (char *)q->c + (i * q->c_row + j) * size;
     if (direct)
         b = (const char *)q->b.data + (j + k0 * q->b.inner) * size;
-    else if (k1 > k0)
-        b = packed_panel(s, t->batch, panel) + k0 * s->width * size;
-    tri_multiply(&s->block, least(s->height, q->m - i), least(s->width, q->n - j), k1 - k0, a,
-                 a_row, s->a_at, b, direct ? s->direct_at : s->packed_at,
-                 (char *)q->c + (i * q->c_row + j) * size, q->c_row, k0 > t->k0);
+    else
+        b = t->packed + (panel - most(t->panel0, s->direct)) * (k1 - k0) * s->width * size;
+    const tri_kernels *table = s->block.table;
+    if (s->block.dtype == TR_F32)
+        table->f32.gemm(rows, cols, k1 - k0, (const float *)a.data, a.row, a.step, (const float *)b,
+                        b_step, (float *)c, q->c_row, k0 > t->k0);
+    else
+        table->f64.gemm(rows, cols, k1 - k0, (const double *)a.data, a.row, a.step,
+                        (const double *)b, b_step, (double *)c, q->c_row, k0 > t->k0);
 }
 
-static const char *a_in_place(const plan *s, const task *t, int64_t i, int64_t k0)
+static left rows_in_place(const task *t, int64_t i, int64_t k0)
 {
     const tri_operand *a = &t->q.a;
-    return (const char *)a->data + (i * a->outer + k0 * a->inner) * (int64_t)s->size;
+    const int64_t      at = (i * a->outer + k0 * a->inner) * (int64_t)a->size;
+    return (left){ (const char *)a->data + at, a->outer, a->inner };
+}
+
+/* Copies a tile of a: rows as they are where they run along k, side by side otherwise. */
+static left copy_rows(const plan *s, const task *t, int64_t i, int64_t k0, int64_t k1, char *tile)
+{
+    const int64_t count = least(s->height, t->q.m - i), bytes = (k1 - k0) * (int64_t)s->size;
+    if (t->q.a.inner != 1) {
+        tri_pack(&t->q.a, i, count, k0, k1, s->height, tile);
+        return (left){ tile, 1, s->height };
+    }
+    const left rows = rows_in_place(t, i, k0);
+    for (int64_t r = 0; r < count && bytes > 0; r++)
+        memcpy(tile + r * bytes, rows.data + r * rows.row * (int64_t)s->size, (size_t)bytes);
+    return (left){ tile, k1 - k0, 1 };
 }
 
 /* One tile of a times the task's panels of b, for one block of k. */
 static void multiply_tile(const plan *s, const task *t, int64_t i, int64_t k0, int64_t k1)
 {
     _Alignas(64) char tile[TILE_BYTES];
-    int64_t           a_row = 1;
-    const char       *a = tile;
-    if (s->a_in_place) {
-        a_row = t->q.a.outer;
-        a = a_in_place(s, t, i, k0);
-    } else {
-        tri_pack(&t->q.a, i, least(s->height, t->q.m - i), k0, k1, s->height, tile);
-    }
+    const left a = s->a_in_place ? rows_in_place(t, i, k0) : copy_rows(s, t, i, k0, k1, tile);
     for (int64_t panel = t->panel0; panel < t->panel1; panel++)
-        multiply_block(s, t, i, panel, a, a_row, k0, k1);
+        multiply_block(s, t, i, panel, a, k0, k1);
 }
 
 /* The same for all of the task's tiles, where they are few: a panel of b is read where it lies, a
@@ -337,7 +345,7 @@ static void multiply_short(const plan *s, const task *t, int64_t k0, int64_t k1)
     for (int64_t panel = t->panel0; panel < t->panel1; panel++)
         for (int64_t tile = t->tile0; tile < t->tile1; tile++) {
             const int64_t i = tile * s->height;
-            multiply_block(s, t, i, panel, a_in_place(s, t, i, k0), t->q.a.outer, k0, k1);
+            multiply_block(s, t, i, panel, rows_in_place(t, i, k0), k0, k1);
         }
 }
 
@@ -354,11 +362,13 @@ static void multiply_body(void *context, int64_t begin, int64_t end)
 {
     const plan *s = context;
     for (int64_t index = begin; index < end; index++) {
-        const task t = task_of(s, index);
-        int64_t    k0 = t.k0;
+        task    t = task_of(s, index);
+        int64_t k0 = t.k0;
+        t.packed = s->packed ? tri_slot_take(s->packed) : NULL;
         do { /* once for k = 0 too: that writes the zeros */
             const int64_t k1 = least(t.k1, k0 + s->depth);
             const bool    finish = k1 == t.k1 && t.finish;
+            pack_panels(s, &t, k0, k1);
             if (s->is_short) multiply_short(s, &t, k0, k1);
             for (int64_t tile = t.tile0; tile < t.tile1; tile++) {
                 if (!s->is_short) multiply_tile(s, &t, tile * s->height, k0, k1);
@@ -366,6 +376,7 @@ static void multiply_body(void *context, int64_t begin, int64_t end)
             }
             k0 = k1;
         } while (k0 < t.k1);
+        if (s->packed) tri_slot_give(s->packed, t.packed);
     }
 }
 
@@ -387,24 +398,16 @@ static void combine_body(void *context, int64_t begin, int64_t end)
     }
 }
 
-static tr_status make_offsets(plan *s)
-{
-    s->a_at = tri_scratch((size_t)s->depth * 3 * sizeof(int64_t));
-    if (!s->a_at) return tr_status_get();
-    s->packed_at = s->a_at + s->depth;
-    s->direct_at = s->packed_at + s->depth;
-    for (int64_t k = 0; k < s->depth; k++) {
-        s->a_at[k] = k * (s->a_in_place ? s->p->a.inner : s->height);
-        s->packed_at[k] = k * s->width;
-        s->direct_at[k] = k * s->p->b.inner;
-    }
-    return TR_OK;
-}
-
 static tr_status run(plan *s)
 {
     const tri_product *p = s->p;
-    if (make_offsets(s) != TR_OK || pack_b(s) != TR_OK) return tr_status_get();
+    const int64_t      panels = least(s->task_panels, s->panels - s->direct);
+    tri_slots          packed;
+    if (panels > 0) {
+        s->packed = &packed;
+        if (!tri_slots_make(&packed, (size_t)(panels * s->width * s->depth) * s->size))
+            return tr_status_get();
+    }
     if (s->pieces > 1) {
         s->parts = tri_scratch((size_t)(s->pieces * s->batches * p->m * p->n) * s->size);
         if (!s->parts) return tr_status_get();

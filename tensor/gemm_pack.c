@@ -65,25 +65,25 @@ static void spread(size_t size, const char *row, int64_t from, int64_t to, char 
         for (int64_t k = from; k < to; k++) memcpy(out + k * step, row + k * 8, 8);
 }
 
-/* out[k width + i] = rows[i][k] for i < count, k < length. */
+/* out[k width + i] = rows[i][k] for i < count, k < length. Rows go `side` at a time; the last group
+ * begins early enough to be a whole one, and writes some elements twice. */
 static void pack_rows(size_t size, int64_t count, const char *const *rows, int64_t length,
                       int64_t width, void *out)
 {
-    char *to = out;
-    int64_t step = width * (int64_t)size, side = 16 / (int64_t)size, i = 0;
-    int64_t whole = length / side * side;
-    for (; i + side <= count; i += side) {
-        char *column = to + i * (int64_t)size;
+    const int64_t step = width * (int64_t)size, side = 16 / (int64_t)size;
+    const int64_t whole = count < side ? 0 : length / side * side;
+    for (int64_t i = 0; i < count && whole > 0; i += side) {
+        const int64_t first = i + side <= count ? i : count - side;
+        char         *column = (char *)out + first * (int64_t)size;
         if (size == 4)
             for (int64_t k = 0; k < whole; k += 4)
-                transpose_4x4(rows + i, k * 4, column + k * step, step);
+                transpose_4x4(rows + first, k * 4, column + k * step, step);
         else
             for (int64_t k = 0; k < whole; k += 2)
-                transpose_2x2(rows + i, k * 8, column + k * step, step);
-        for (int64_t j = 0; j < side; j++)
-            spread(size, rows[i + j], whole, length, column + j * (int64_t)size, step);
+                transpose_2x2(rows + first, k * 8, column + k * step, step);
     }
-    for (; i < count; i++) spread(size, rows[i], 0, length, to + i * (int64_t)size, step);
+    for (int64_t i = 0; i < count; i++)
+        spread(size, rows[i], whole, length, (char *)out + i * (int64_t)size, step);
 }
 
 /* Neither index runs over adjacent elements. */
@@ -100,7 +100,7 @@ static void pack_scattered(const tri_operand *x, const char *from, int64_t count
 void tri_pack(const tri_operand *x, int64_t o0, int64_t count, int64_t k0, int64_t k1,
               int64_t width, void *out)
 {
-    int64_t size = (int64_t)x->size, length = k1 - k0;
+    int64_t     size = (int64_t)x->size, length = k1 - k0;
     const char *from = (const char *)x->data + (o0 * x->outer + k0 * x->inner) * size;
     if (x->outer == 1) {
         for (int64_t k = 0; k < length; k++)

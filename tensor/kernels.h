@@ -47,12 +47,15 @@
     void (*normal)(int64_t n, real *y, uint64_t seed, uint64_t stream, uint64_t block);            \
     void (*adam)(int64_t n, real *w, real *m, real *v, const real *g, const tri_adam *a);          \
     /* Register block of the matrix product, rows <= gemm_mr, cols <= gemm_nr:                     \
-     *   c[i c_row + j] = or += sum_{p < k} a[i a_row + a_at[p]] b[b_at[p] + j].                   \
-     * The tables of offsets let the factors be packed panels, matrices, or windows of a picture. Of each \
+     *   c[i c_row + j] = or += sum_{p < k} a[i a_row + p a_step] b[p b_step + j],                 \
+     * and the same with offsets a_at[p], b_at[p] from tables, for windows of a picture. Of each   \
      * row of b gemm_nr numbers are read, or gemm_nr / 2 where cols is no more. */                 \
     int gemm_mr, gemm_nr;                                                                          \
-    void (*gemm)(int rows, int cols, int64_t k, const real *a, int64_t a_row, const int64_t *a_at, \
-                 const real *b, const int64_t *b_at, real *c, int64_t c_row, bool accumulate);
+    void (*gemm)(int rows, int cols, int64_t k, const real *a, int64_t a_row, int64_t a_step,      \
+                 const real *b, int64_t b_step, real *c, int64_t c_row, bool accumulate);          \
+    void (*gemm_at)(int rows, int cols, int64_t k, const real *a, int64_t a_row,                   \
+                    const int64_t *a_at, const real *b, const int64_t *b_at, real *c,              \
+                    int64_t c_row, bool accumulate);
 
 typedef struct tri_kernels_f32 {
     TRI_KERNEL_ENTRIES(float)

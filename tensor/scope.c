@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #if defined(__SANITIZE_ADDRESS__)
 #define TELL_SANITIZER 1
@@ -31,7 +32,8 @@ enum {
     FIRST_CHUNK = 4096,
     CHUNK = 65536,
     STEPS_PER_OCTAVE = 8, /* size classes: at most 1/8 of a block is wasted */
-    CLASSES = 8 * 54
+    CLASSES = 8 * 54,
+    HUGE_PAGE = 2 << 20 /* larger blocks begin at such a page: one look-up instead of 512 */
 };
 
 typedef struct chunk {
@@ -72,7 +74,12 @@ static atomic_llong                allocations;
 static void *default_alloc(void *context, size_t alignment, size_t bytes)
 {
     (void)context;
-    return aligned_alloc(alignment, bytes);
+    if (bytes < HUGE_PAGE) return aligned_alloc(alignment, bytes);
+    void *block = aligned_alloc(HUGE_PAGE, bytes);
+#ifdef MADV_HUGEPAGE
+    if (block != NULL) madvise(block, bytes, MADV_HUGEPAGE); /* a hint: it may be refused */
+#endif
+    return block;
 }
 
 static void default_release(void *context, void *block, size_t bytes)

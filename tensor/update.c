@@ -16,10 +16,42 @@ typedef struct adam_call {
     const tri_adam *options;
 } adam_call;
 
+/* The averages of a parameter without gradient (a dead unit's) decay into the denormal numbers, on
+ * which processors are a hundred times slower, and stay there. While an optimiser runs, these are
+ * zero. Returns the processor's control word as it was; a call through a pointer follows, across
+ * which no compiler moves arithmetic. */
+static uint64_t flush_denormals(void)
+{
+#if defined(__SSE__)
+    const unsigned before = __builtin_ia32_stmxcsr();
+    __builtin_ia32_ldmxcsr(before | 0x8040); /* flush to zero, denormals are zeros */
+    return before;
+#elif defined(__aarch64__)
+    uint64_t before;
+    __asm__ volatile("mrs %0, fpcr" : "=r"(before));
+    __asm__ volatile("msr fpcr, %0" ::"r"(before | 1u << 24));
+    return before;
+#else
+    return 0;
+#endif
+}
+
+static void restore_denormals(uint64_t before)
+{
+#if defined(__SSE__)
+    __builtin_ia32_ldmxcsr((unsigned)before);
+#elif defined(__aarch64__)
+    __asm__ volatile("msr fpcr, %0" ::"r"(before));
+#else
+    (void)before;
+#endif
+}
+
 static void adam_piece(void *context, int64_t begin, int64_t end)
 {
     const adam_call *c = context;
     const int64_t n = end - begin;
+    const uint64_t before = flush_denormals();
     if (c->dtype == TR_F32) {
         c->table->f32.adam(n, (float *)c->w + begin, (float *)c->m + begin, (float *)c->v + begin,
                            (const float *)c->g + begin, c->options);
@@ -27,6 +59,7 @@ static void adam_piece(void *context, int64_t begin, int64_t end)
         c->table->f64.adam(n, (double *)c->w + begin, (double *)c->m + begin,
                            (double *)c->v + begin, (const double *)c->g + begin, c->options);
     }
+    restore_denormals(before);
 }
 
 void tri_adam_update(tr_tensor *w, tr_tensor *m, tr_tensor *v, const tr_tensor *g,

@@ -156,7 +156,7 @@ static inline int run_suite(const char *name, const TTest *const *tests, size_t 
     for (size_t i = 0; i < count; i++) tcase_add_test(all, tests[i]);
     suite_add_tcase(suite, all);
     SRunner *runner = srunner_create(suite);
-    srunner_set_fork_status(runner, CK_NOFORK); /* OpenMP's threads do not survive a fork */
+    srunner_set_fork_status(runner, CK_NOFORK); /* what a test sets up lives on */
     srunner_run_all(runner, CK_NORMAL);
     int failed = srunner_ntests_failed(runner);
     srunner_free(runner);

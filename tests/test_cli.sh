@@ -139,6 +139,86 @@ says 'threads: is not empty; resume that run, or choose another folder'
 expect 0 train denoising $small --epochs 1 --out threads --overwrite
 grep -q '"model": "denoising"' threads/config.json || complain "overwrite kept the old run"
 
+# A relative data file is kept as an absolute one: the run works from any folder, and gives the same bits
+# from any, with and without the bar of a terminal.
+for i in $(seq 40); do echo "$((i % 7)),$((i % 5)),$((i % 3)),$i"; done >table.csv
+mkdir -p elsewhere/deep
+expect 0 train undercomplete --data csv:table.csv --epochs 2 --batch 8 --out here --no-report
+grep -q "\"data\": \"csv:$(pwd)/table.csv\"" here/config.json || complain "the data's place is not absolute"
+(cd elsewhere/deep && "$tenrec" eval ../../here >out 2>err) || complain "eval from another folder"
+(cd elsewhere/deep && "$tenrec" train undercomplete --data csv:../../table.csv --epochs 2 --batch 8 \
+    --out ../there --no-report >out 2>err) || complain "training from another folder"
+cmp -s here/model.safetensors elsewhere/there/model.safetensors || complain "another folder, other bits"
+if command -v script >/dev/null; then
+    script -qec "'$tenrec' train undercomplete --data csv:table.csv --epochs 2 --batch 8 --out bar --no-report" \
+        /dev/null </dev/null >out 2>err || complain "training on a terminal"
+    grep -q $'\033' out || complain "no bar on a terminal"
+    cmp -s here/model.safetensors bar/model.safetensors || complain "a bar changes the bits"
+fi
+
+# --- The options of a training ------------------------------------------------------------------------
+expect 2 train vae --schedule linear
+says 'schedule is "linear"; it must be constant, step, exponential, cosine or plateau'
+expect 2 train vae --lr-every 2
+says 'train: lr_every is 2, but a schedule that is constant has no use for it; step and plateau have'
+expect 2 train vae --ema 1; says 'train: --ema is 1; it must be a number from 1e-06 to 0.999999'
+expect 2 train vae --clip-norm 0; says 'train: --clip-norm is 0; it must be a number from 1e-12 to 1e+12'
+expect 2 train pca --ema 0.9
+says 'train: pca finds its weights in one pass and takes no steps: leave ema out'
+expect 2 train vae --watch --no-report; says 'train: give --watch or --no-report, not both'
+expect 2 train --resume $run --schedule cosine
+says 'train: --schedule is fixed by the run that --resume goes on with'
+asked="--schedule cosine --warmup 2 --lr-min 0.0001 --clip-norm 1 --clip-value 0.5 --ema 0.9 --accumulate 2"
+asked="$asked --keep-best --checkpoint-every 1 --checkpoint-minutes 5 --log-every 1"
+expect 0 train vae $small --epochs 2 $asked --watch --out asked --json
+is_json; shows '^\{"event":"step","step":1,"epoch":0.5,"train":\{"loss":[0-9.]+,.*\},"lr":0.000333[0-9]*\}$'
+[ "$(wc -l <asked/steps.csv)" = 5 ] || complain "not a row a step"
+grep -q 'http-equiv' asked/report.html && complain "the last report goes on refreshing"
+grep -q -- "$asked --watch" asked/report.html || complain "the report does not name all options"
+for key in '"schedule": "cosine"' '"ema": 0.9' '"accumulate": 2' '"watch": true' '"keep_best": true'; do
+    grep -q "$key" asked/config.json || complain "$key is not in config.json"
+done
+
+# --- Sweeps ---------------------------------------------------------------------------------------------
+expect 2 train vae --sweep beta
+says 'train: --sweep is beta; it must be KEY=VALUE,VALUE,..., such as --sweep lr=0.001,0.01'
+expect 2 train vae --sweep wings=1,2
+says 'train: --sweep: wings is no option of vae, nor a number of the training'
+expect 2 train vae --sweep beta=1,x; says 'option beta: "x" is not a number in 0 .. 1000000'
+expect 2 train vae --sweep lr=0.1,-1
+says 'train: --lr is -1; it must be a number from 1e-12 to 1000000'
+expect 0 train vae $small --epochs 2 --sweep beta=0.5,4 --sweep batch=16,32 --out sweep --json
+is_json; shows '^\{"event":"run","run":4,"runs":4,"name":"beta=4,batch=32","out":"sweep/beta=4,batch=32"\}$'
+tail -1 out | grep -Eq '^\{"event":"sweep","runs":\[\{"run":"beta=0.5,batch=16","loss":[0-9.]+,.*"out":"sweep/report.html"\}$' ||
+    complain "the sweep event"
+for name in beta=0.5,batch=16 beta=0.5,batch=32 beta=4,batch=16 beta=4,batch=32; do
+    [ -s sweep/$name/model.safetensors ] || complain "sweep: no $name"
+    grep -q ">$name<" sweep/report.html || complain "the comparison lacks $name"
+done
+expect 0 train vae --limit 64 --val-limit 32 --set hidden=16 --epochs 2 --set beta=4 --batch 32 --out alone --no-report
+cmp -s alone/model.safetensors sweep/beta=4,batch=32/model.safetensors || complain "sweep: other bits"
+expect 1 train vae --sweep beta=1 --out sweep
+says 'sweep: is not empty; resume that run, or choose another folder'
+# Stopped where it likes, it goes on where it was.
+wide="--limit 2000 --val-limit 8 --batch 8 --epochs 3"
+"$tenrec" train undercomplete $wide --sweep seed=1,2,3 --no-report --out stopped >out 2>err &
+pid=$!
+for _ in $(seq 400); do [ -s stopped/seed=1/log.csv ] && break; sleep 0.02; done
+kill -INT $pid; wait $pid; status=$?
+[ $status = 130 ] || complain "a sweep that is interrupted: exit $status"
+grep -q '^interrupted; go on with: tenrec train --resume stopped$' err || complain "how a sweep goes on"
+expect 0 train --resume stopped; shows '^run 3/3: seed=3$'; shows '^seed=3 '
+expect 0 train undercomplete $wide --seed 1 --no-report --out seed1
+cmp -s seed1/model.safetensors stopped/seed=1/model.safetensors || complain "a resumed sweep has other bits"
+expect 2 train --resume stopped --epochs 5
+says 'train: --epochs is fixed by the sweep that --resume goes on with'
+printf '{' >stopped/sweep.json
+expect 1 train --resume stopped; grep -q '^error: stopped/sweep.json' err || complain "cut sweep.json"
+# A run that diverges does not end the sweep.
+expect 1 train deep --limit 48 --val-limit 8 --batch 16 --epochs 1 --sweep lr=1000000,0.001 --no-report --out diverges
+grep -q '^error: sweep: 1 of 2 runs failed; the first: lr=1000000: train: the loss is' err || complain "diverged"
+grep -q '^lr=0.001 ' out || complain "the sweep ended with the first run that diverged"
+
 # --- On a run -----------------------------------------------------------------------------------------
 expect 0 eval $run --limit 50; shows 'loss'
 expect 0 eval $run --limit 50 --json; is_json; shows '"images":50,"test":\{"loss":'

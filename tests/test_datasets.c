@@ -117,6 +117,32 @@ static void write_mnist(int n, const char *prefix)
     write_file(name, labels, 8 + (size_t)n);
 }
 
+/* What a run keeps of its data: a relative folder, given or found, as an absolute one. */
+START_TEST(a_relative_place_is_made_absolute)
+{
+    char expected[640], here[256];
+    write_mnist(20, "train");
+    write_mnist(10, "t10k");
+    ck_assert_ptr_nonnull(getcwd(here, sizeof here));
+    const tr_dataset *typed = tr_dataset_open("mnist:.", NULL);
+    ck_assert_str_eq(typed->spec, "mnist:.");
+    snprintf(expected, sizeof expected, "mnist:%s/.", here);
+    ck_assert_str_eq(typed->place, expected);
+    const tr_dataset *two =
+        tr_dataset_open("idx:./train-images-idx3-ubyte,train-labels-idx1-ubyte", NULL);
+    snprintf(expected, sizeof expected,
+             "idx:%s/train-images-idx3-ubyte,%s/train-labels-idx1-ubyte", here, here);
+    ck_assert_str_eq(two->place, expected);
+    ck_assert_ptr_nonnull(tr_dataset_open(two->place, NULL));
+    setenv("TENREC_DATA", folder, 1);
+    ck_assert_str_eq(tr_dataset_open("mnist", NULL)->place, "mnist");
+    setenv("TENREC_DATA", ".", 1);
+    snprintf(expected, sizeof expected, "mnist:%s/.", here);
+    ck_assert_str_eq(tr_dataset_open("mnist", NULL)->place, expected);
+    ck_assert_str_eq(tr_dataset_open("digits", NULL)->place, "digits");
+}
+END_TEST
+
 START_TEST(found_in_environment)
 {
     write_mnist(20, "train");
@@ -351,6 +377,7 @@ int main(void)
     tcase_add_test(tests, unknown_kind);
     tcase_add_test(tests, ranges);
     tcase_add_test(tests, places);
+    tcase_add_test(tests, a_relative_place_is_made_absolute);
     tcase_add_test(tests, found_in_environment);
     tcase_add_test(tests, mnist_of_another_size);
     tcase_add_test(tests, idx_good);

@@ -170,6 +170,23 @@ expect 0 compress plain --limit 50 --bits 3 --out r.ppm --csv r.csv --json; pict
 shows '"rates":\[\{"coder":"code 2\^-1","bits":[0-9.]+,"bits_per_pixel":'
 [ "$(wc -l <r.csv)" = 7 ] || complain r.csv
 
+# --- Side by side --------------------------------------------------------------------------------------
+expect 0 compare vae plane/ plain --limit 50 --probe 200 --out c.html --markdown c.md --title "<Three>" --json
+shows '^\{"event":"compare","run":"plane","model":"vae","options":"latent=2 hidden=32",.*"mse":[0-9.]+,"bce":[0-9.]+,"psnr":[0-9.]+,"accuracy":0\.[0-9]+,"val":\{"loss":[0-9.]+,"reconstruction":[0-9.]+,"kl":[0-9.]+\}\}$'
+[ "$(grep -c '"event":"compare"' out)" = 3 ] || complain "not a line for each run"
+[ "$(head -1 c.md)" = "# <Three>" ] || complain "title of c.md"
+grep -Eq '^\| plain \| latent=8 \| 13,336 \| 8 \| 0\.[0-9]+ \| 0\.[0-9]+ \| [0-9.]+ \|  \| [0-9.]+ % \| [0-9.]+ s \| !\[plain\]\(c/plain\.p[np][gm]\) \|$' c.md ||
+    complain "the row of plain in c.md: $(grep plain c.md)"
+ls c/plain.p?? c/vae.p?? c/plane.p?? >out 2>err || complain "pictures beside c.md"
+grep -q '&lt;Three&gt;' c.html || complain "the title of c.html is not escaped"
+[ "$(grep -c '<figure class="card" id="run-' c.html)" = 3 ] || complain "not a card for each run"
+grep -q 'Validation loss' c.html && complain "a chart of losses of different kinds"
+expect 0 compare vae plane --limit 50 --quiet --out c.html
+grep -q '<h2>Validation loss' c.html || complain "no chart of losses of one kind"
+expect 1 compare vae none; says 'none: is no run directory: it has no config.json'
+expect 2 compare vae --markdown c.txt; says 'compare: --markdown is c.txt; it must end in .md'
+expect 1 compare vae --limit 50 --out nowhere/c.html; grep -q nowhere/c.html err || complain "unwritable page"
+
 # --- Weights for others --------------------------------------------------------------------------------
 expect 0 export plain --out m.py --json
 [ -s m.py ] && [ -s m.safetensors ] || complain "export"

@@ -74,11 +74,11 @@ static axis fit_axis(double least, double most)
     return a;
 }
 
-/* Epochs 1 .. count fill the whole width. */
-static axis epoch_axis(int64_t count)
+/* Counts of epochs or steps, which fill the whole width. */
+static axis count_axis(double least, double most)
 {
-    axis a = { .from = 1, .to = (double)count };
-    if (count == 1) a = (axis){ .from = 0, .to = 2 };
+    axis a = { .from = least, .to = most };
+    if (!(most > least)) a = (axis){ .from = least - 1, .to = least + 1 };
     set_ticks(&a, fmax(1, tri_round_step(a.to - a.from, 6)));
     return a;
 }
@@ -133,53 +133,65 @@ static void write_axes(tri_writer *w, const axis *x, const axis *y, int height, 
 
 /* --- Lines -------------------------------------------------------------------------------- */
 
-static void find_range(const tri_chart *c, double *least, double *most)
+static double x_of(const tri_series *s, int64_t i)
 {
-    *least = (double)INFINITY;
-    *most = -(double)INFINITY;
-    for (int s = 0; s < c->series_count; s++)
-        for (int64_t i = 0; i < c->count; i++) {
-            const double v = c->series[s].y[i];
-            if (!isfinite(v)) continue;
-            *least = fmin(*least, v);
-            *most = fmax(*most, v);
-        }
-    if (!(*least <= *most)) *least = *most = 0;
+    return s->x != NULL ? s->x[i] : (double)i + 1;
 }
 
-static void write_series(tri_writer *w, const tri_series *s, int64_t count, const axis *x,
+static void widen(double v, double range[2])
+{
+    if (!isfinite(v)) return;
+    range[0] = fmin(range[0], v);
+    range[1] = fmax(range[1], v);
+}
+
+static void find_ranges(const tri_chart *c, double x[2], double y[2])
+{
+    x[0] = y[0] = (double)INFINITY;
+    x[1] = y[1] = -(double)INFINITY;
+    for (int s = 0; s < c->series_count; s++)
+        for (int64_t i = 0; i < c->count; i++) {
+            widen(x_of(&c->series[s], i), x);
+            widen(c->series[s].y[i], y);
+        }
+    if (!(y[0] <= y[1])) y[0] = y[1] = 0;
+    if (!(x[0] <= x[1])) x[0] = x[1] = 1;
+}
+
+static void write_series(tri_writer *w, const tri_chart *c, const tri_series *s, const axis *x,
                          const axis *y)
 {
     tri_writer_printf(w, "<path class=\"line %s\" d=\"", s->class_name);
     bool drawing = false;
-    for (int64_t i = 0; i < count; i++) {
+    for (int64_t i = 0; i < c->count; i++) {
         if (isfinite(s->y[i]))
-            tri_writer_printf(w, "%c%.1f %.1f", drawing ? 'L' : 'M', place_x(x, (double)i + 1),
+            tri_writer_printf(w, "%c%.1f %.1f", drawing ? 'L' : 'M', place_x(x, x_of(s, i)),
                               place_y(y, HEIGHT, s->y[i]));
         drawing = isfinite(s->y[i]);
     }
     tri_writer_printf(w, "\"/>\n");
-    const double radius = count <= 40 ? 3 : 1.5;
-    for (int64_t i = 0; i < count; i++)
-        if (isfinite(s->y[i]))
-            tri_writer_printf(
-                w,
-                "<circle class=\"dot %s\" cx=\"%.1f\" cy=\"%.1f\" r=\"%g\"><title>epoch "
-                "%lld, %s: %.6g</title></circle>\n",
-                s->class_name, place_x(x, (double)i + 1), place_y(y, HEIGHT, s->y[i]), radius,
-                (long long)i + 1, s->name, s->y[i]);
+    const double radius = c->count <= 40 ? 3 : 1.5;
+    for (int64_t i = 0; i < c->count; i++) {
+        if (!isfinite(s->y[i])) continue;
+        tri_writer_printf(
+            w, "<circle class=\"dot %s\" cx=\"%.1f\" cy=\"%.1f\" r=\"%g\"><title>%s %.10g, ",
+            s->class_name, place_x(x, x_of(s, i)), place_y(y, HEIGHT, s->y[i]), radius, c->x_label,
+            x_of(s, i));
+        tri_write_html(w, s->name);
+        tri_writer_printf(w, ": %.6g</title></circle>\n", s->y[i]);
+    }
 }
 
 void tri_chart_write(tri_writer *w, const tri_chart *c)
 {
-    double least, most;
-    find_range(c, &least, &most);
-    const axis x = epoch_axis(c->count), y = fit_axis(least, most);
+    double across[2], up[2];
+    find_ranges(c, across, up);
+    const axis x = count_axis(across[0], across[1]), y = fit_axis(up[0], up[1]);
     char       description[160];
-    snprintf(description, sizeof description, "%s over epochs", c->title);
+    snprintf(description, sizeof description, "%s over %ss", c->title, c->x_label);
     open_svg(w, HEIGHT, description);
     write_axes(w, &x, &y, HEIGHT, c->x_label, c->y_label);
-    for (int s = 0; s < c->series_count; s++) write_series(w, &c->series[s], c->count, &x, &y);
+    for (int s = 0; s < c->series_count; s++) write_series(w, c, &c->series[s], &x, &y);
     tri_writer_printf(w, "</svg>\n");
     tri_writer_printf(w, "<p class=\"legend\">");
     for (int s = 0; s < c->series_count; s++) {

@@ -7,15 +7,18 @@
 
 #include "tensor/core.h"
 
-/* One line: y[i] over x = i + 1; not-finite values leave a gap. */
+/* One line: y[i] over x[i], or over i + 1 where x is NULL; not-finite values leave a gap. The class
+ * gives the colour: train, val, c0 .. c9. */
 typedef struct tri_series {
     const char   *name, *class_name;
-    const double *y;
+    const double *y, *x;
 } tri_series;
 
+/* x_label is also what tooltips call a point: "epoch 3". */
+enum { TRI_MAX_SERIES = 10 };
 typedef struct tri_chart {
     const char *title, *x_label, *y_label;
-    tri_series  series[2];
+    tri_series  series[TRI_MAX_SERIES];
     int         series_count;
     int64_t     count;
 } tri_chart;

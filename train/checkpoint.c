@@ -1,17 +1,23 @@
 /* checkpoint.c: weights and checkpoints, as safetensors files.
  *
  * A checkpoint is one file, so it is whole or not there: weights and buffers ("model." before their
- * names; those of the best epoch, "best.", where the run may stop early), the optimiser's state
- * ("adam."), and the place in the training: the next batch, the sums of the epoch so far, the rows
- * of the log ("training."). Random streams need no state of their own, they are keyed by seed and
- * step. Read next: fit.c. */
+ * names; those of the best epoch, "best.", where they are kept), the optimiser's state ("adam."),
+ * the moving average ("ema."), and the place in the training: the next batch, the sums of the epoch
+ * so far, the rows of the log ("training."). Random streams, learning rates and patience need no
+ * state of their own: they follow from seed, step and log. Read next: fit.c. */
 #include "train/run.h"
 
 #include <string.h>
 
 static const char MODEL_PREFIX[] = "model.", BEST_PREFIX[] = "best.";
 
-enum { PLACE = 3, METER = 3 + TR_MAX_METRICS, ROW = 4 + 2 * TR_MAX_METRICS };
+enum {
+    PLACE = 3,
+    METER = 3 + TR_MAX_METRICS,
+    ROW = 4 + 2 * TR_MAX_METRICS,
+    WINDOW = 1 + TR_MAX_METRICS,
+    STEP_ROW = 3 + TR_MAX_METRICS
+};
 
 /* --- Write -------------------------------------------------------------------------------- */
 
@@ -60,6 +66,26 @@ static void push_training(tr_named_list *list, const tr_run *run)
     tr_named_push(list, "training.log", rows);
 }
 
+/* With log_every: the sums since the last row, and the rows. */
+static void push_steps(tr_named_list *list, const tr_run *run)
+{
+    const tri_meter *m = &run->training->window;
+    double           window[WINDOW] = { m->images };
+    if (run->options.log_every == 0) return;
+    memcpy(window + 1, m->sums.value, sizeof m->sums.value);
+    tr_named_push(list, "training.window", tr_from(TR_F64, TR_SHAPE(WINDOW), window));
+    tr_tensor *rows = tr_zeros(TR_F64, TR_SHAPE(run->steps_logged, STEP_ROW));
+    for (int64_t i = 0; rows != NULL && i < run->steps_logged; i++) {
+        const tr_step *s = &run->steps[i];
+        double        *row = (double *)rows->data + i * STEP_ROW;
+        row[0] = (double)s->step;
+        row[1] = s->epoch;
+        row[2] = s->lr;
+        memcpy(row + 3, s->train.value, sizeof s->train.value);
+    }
+    tr_named_push(list, "training.steps", rows);
+}
+
 tr_status tri_checkpoint_write(const tr_run *run)
 {
     if (run->dir == NULL || tri_failed()) return tr_status_get();
@@ -69,7 +95,9 @@ tr_status tri_checkpoint_write(const tr_run *run)
     push_state(&list, MODEL_PREFIX, &state);
     push_state(&list, BEST_PREFIX, &run->training->best);
     tr_optimizer_state(run->training->optimizer, &list);
+    if (run->training->ema != NULL) tr_ema_state(run->training->ema, &list);
     push_training(&list, run);
+    push_steps(&list, run);
     const char *metadata[] = { "format", "tenrec checkpoint 1", "model", run->model->type->name,
                                NULL };
     tr_save_safetensors(tri_run_path(run, TRI_CHECKPOINT), &list, metadata);
@@ -98,7 +126,7 @@ void tri_best_keep(tr_run *run)
     tr_scope_pop(scope);
 }
 
-void tri_best_swap(tr_run *run)
+static void swap_best(tr_run *run)
 {
     tr_scope           *scope = tr_scope_push();
     const tr_named_list state = tr_module_state(run->model->net);
@@ -109,8 +137,17 @@ void tri_best_swap(tr_run *run)
         tr_assign(shown, other);
         tr_assign(other, copy);
     }
-    run->training->best_shown = !run->training->best_shown;
     tr_scope_pop(scope);
+}
+
+void tri_result_swap(tr_run *run)
+{
+    tri_training *t = run->training;
+    if (t->best.count > 0 && run->best_epoch > 0)
+        swap_best(run);
+    else if (t->ema != NULL)
+        tr_ema_swap(t->ema);
+    t->shown = !t->shown;
 }
 
 /* --- Read --------------------------------------------------------------------------------- */
@@ -140,6 +177,25 @@ static void read_row(tr_run *run, const double *row, const tr_metrics *names)
     memcpy(e.val.value, row + 4 + TR_MAX_METRICS, sizeof e.val.value);
     if (!(row[3] > 0)) e.val = (tr_metrics){ 0 };
     tri_history_push(run, &e);
+}
+
+static void read_steps(tr_run *run, const tr_named_list *list, const tr_metrics *names,
+                       const char *path)
+{
+    tri_meter       *m = &run->training->window;
+    const tr_tensor *window = get(list, "training.window", TR_F64, TR_SHAPE(WINDOW), path);
+    const tr_tensor *rows = get(list, "training.steps", TR_F64, TR_SHAPE(-1, STEP_ROW), path);
+    if (tri_failed()) return;
+    const double *sums = window->data;
+    *m = (tri_meter){ .images = sums[0] };
+    if (m->images > 0) m->sums = *names;
+    memcpy(m->sums.value, sums + 1, sizeof m->sums.value);
+    for (int64_t i = 0; i < rows->shape[0]; i++) {
+        const double *row = (const double *)rows->data + i * STEP_ROW;
+        tr_step s = { .step = (int64_t)row[0], .epoch = row[1], .lr = row[2], .train = *names };
+        memcpy(s.train.value, row + 3, sizeof s.train.value);
+        tri_steps_push(run, &s);
+    }
 }
 
 static void read_training(tr_run *run, const tr_named_list *list, const char *path)
@@ -172,6 +228,7 @@ static void read_training(tr_run *run, const tr_named_list *list, const char *pa
     t->train_seconds = sums[2];
     if (t->position > 0) t->meter.sums = metrics;
     memcpy(t->meter.sums.value, sums + 3, sizeof t->meter.sums.value);
+    if (run->options.log_every > 0) read_steps(run, list, &metrics, path);
 }
 
 static tr_named_list take_state(const tr_named_list *list, const char *prefix)
@@ -201,6 +258,7 @@ tr_status tri_checkpoint_read(tr_run *run, const char *path)
         const tr_named_list state = take_state(&list, MODEL_PREFIX);
         tr_module_load_state(run->model->net, &state, path);
         if (run->training->optimizer != NULL) tr_optimizer_load(run->training->optimizer, &list);
+        if (run->training->ema != NULL) tr_ema_load(run->training->ema, &list);
         read_training(run, &list, path);
     }
     tri_error_in(path);

@@ -19,11 +19,19 @@ static void add_string(tri_text *t, const char *key, const char *value)
     tri_text_add(t, ",\n");
 }
 
-static void add_number(tri_text *t, const char *key, double value, const char *end)
+/* Each begins with a comma. */
+static void add_options(tri_text *t, const tr_train_options *o)
 {
-    tri_text_add(t, "  \"%s\": ", key);
-    tri_text_number(t, value);
-    tri_text_add(t, "%s\n", end);
+    for (const tri_train_option *f = tri_train_options_table; f->name != NULL; f++) {
+        const double value = tri_train_option_get(o, f);
+        tri_text_add(t, ",\n  \"%s\": ", f->name);
+        switch (f->kind) {
+        case TRI_COUNT: tri_text_add(t, "%lld", (long long)value); break;
+        case TRI_NUMBER: tri_text_number(t, value); break;
+        case TRI_FLAG: tri_text_add(t, value != 0 ? "true" : "false"); break;
+        case TRI_SCHEDULE: tri_text_string(t, tr_rate_schedule_name(o->schedule)); break;
+        }
+    }
 }
 
 static void add_settings(tri_text *t, const tr_settings *s)
@@ -43,10 +51,9 @@ static void add_settings(tri_text *t, const tr_settings *s)
 tr_status tri_config_write(const tr_run *run)
 {
     if (run->dir == NULL || tri_failed()) return tr_status_get();
-    const tr_train_options *o = &run->options;
-    const int64_t          *size = run->model->input.dim;
-    tr_scope               *scope = tr_scope_push();
-    tri_text                t = { 0 };
+    const int64_t *size = run->model->input.dim;
+    tr_scope      *scope = tr_scope_push();
+    tri_text       t = { 0 };
     tri_text_add(&t, "{\n  \"format\": %d,\n", FORMAT);
     add_string(&t, "tenrec", tr_version());
     add_string(&t, "model", run->model->type->name);
@@ -55,17 +62,9 @@ tr_status tri_config_write(const tr_run *run)
     if (run->classes != NULL) add_string(&t, "train_classes", run->classes);
     tri_text_add(&t, "  \"input\": [%lld, %lld, %lld],\n", (long long)size[0], (long long)size[1],
                  (long long)size[2]);
-    add_number(&t, "classes", (double)run->model->classes, ",");
-    add_number(&t, "epochs", (double)o->epochs, ",");
-    add_number(&t, "batch", (double)o->batch, ",");
-    add_number(&t, "lr", o->lr, ",");
-    add_number(&t, "seed", (double)o->seed, ",");
-    add_number(&t, "limit", (double)o->limit, ",");
-    add_number(&t, "val_limit", (double)o->val_limit, ",");
-    add_number(&t, "val_split", o->val_split, ",");
-    add_number(&t, "early_stop", (double)o->early_stop, ",");
-    add_number(&t, "checkpoint_every", (double)o->checkpoint_every, "");
-    tri_text_add(&t, "}\n");
+    tri_text_add(&t, "  \"classes\": %lld", (long long)run->model->classes);
+    add_options(&t, &run->options);
+    tri_text_add(&t, "\n}\n");
     tri_writer w;
     if (tri_writer_open(&w, tri_run_path(run, "config.json")) == TR_OK) {
         tri_writer_write(&w, t.bytes, t.count);
@@ -77,18 +76,25 @@ tr_status tri_config_write(const tr_run *run)
 
 /* --- Read --------------------------------------------------------------------------------- */
 
+/* An option that is not there has its default, if 0 stands for one: it is younger than the run.
+ * Ranges are checked when defaults are filled in. */
 static void read_options(tr_train_options *o, const tri_json *json, const char *path)
 {
-    const int64_t most = (int64_t)1 << 53;
-    o->epochs = tri_json_integer(json, path, "epochs", 1, 1000000000);
-    o->batch = tri_json_integer(json, path, "batch", 1, 1000000);
-    o->lr = tri_json_number(json, path, "lr");
-    o->seed = (uint64_t)tri_json_integer(json, path, "seed", 0, most);
-    o->limit = tri_json_integer(json, path, "limit", 0, most);
-    o->val_limit = tri_json_integer(json, path, "val_limit", 0, most);
-    o->val_split = tri_json_number(json, path, "val_split");
-    o->early_stop = tri_json_integer(json, path, "early_stop", 0, most);
-    o->checkpoint_every = tri_json_integer(json, path, "checkpoint_every", 0, most);
+    for (const tri_train_option *f = tri_train_options_table; f->name != NULL; f++) {
+        if (f->least <= 0 && tri_json_find(json, f->name) == NULL) continue;
+        switch (f->kind) {
+        case TRI_COUNT:
+            tri_train_option_set(
+                o, f, (double)tri_json_integer(json, path, f->name, 0, (int64_t)1 << 53));
+            break;
+        case TRI_NUMBER: tri_train_option_set(o, f, tri_json_number(json, path, f->name)); break;
+        case TRI_FLAG: tri_train_option_set(o, f, tri_json_bool(json, path, f->name)); break;
+        case TRI_SCHEDULE:
+            if (tri_json_string(json, path, f->name) != NULL)
+                tr_rate_schedule_find(tri_json_string(json, path, f->name), &o->schedule);
+            break;
+        }
+    }
 }
 
 static tr_settings *read_settings(const tri_json *json, const char *path, const tr_model_type *type)
@@ -134,7 +140,7 @@ static void read_run(tr_run *run, const tr_model_type *type, const tri_json *jso
     read_options(&run->options, json, path);
     tr_settings   *settings = read_settings(json, path, type);
     const tr_shape input = read_input(json, path);
-    const int64_t classes = tri_json_integer(json, path, "classes", 0, 1000000);
+    const int64_t  classes = tri_json_integer(json, path, "classes", 0, 1000000);
     if (tri_failed() || tri_options_resolve(&run->options, type) != TR_OK) return;
     run->model = tr_model_new(type, settings, input, classes, run->options.seed);
 }
@@ -180,33 +186,39 @@ static void add_word(tri_text *t, const char *word)
     tri_text_add(t, "'");
 }
 
-static void add_count(tri_text *t, const char *option, int64_t value)
+/* " --lr-min 0.001" for an option that is not at its default. The first four are always told. */
+static void add_given(tri_text *t, const tr_train_options *o, const tr_model_type *type)
 {
-    if (value > 0) tri_text_add(t, " --%s %lld", option, (long long)value);
+    enum { ALWAYS = 4 };
+    tr_train_options standard = { .epochs = o->epochs, .schedule = o->schedule };
+    tri_options_resolve(&standard, type);
+    for (const tri_train_option *f = tri_train_options_table; f->name != NULL; f++) {
+        const double value = tri_train_option_get(o, f);
+        const bool   same = f->kind == TRI_SCHEDULE ? value == 0 /* constant */
+                                                    : value == tri_train_option_get(&standard, f);
+        if (same && f - tri_train_options_table >= ALWAYS) continue;
+        tri_text_add(t, " --");
+        for (const char *c = f->name; *c != '\0'; c++) tri_text_add(t, "%c", *c == '_' ? '-' : *c);
+        if (f->kind == TRI_SCHEDULE) tri_text_add(t, " %s", tr_rate_schedule_name(o->schedule));
+        if (f->kind == TRI_COUNT) tri_text_add(t, " %lld", (long long)value);
+        if (f->kind == TRI_NUMBER) {
+            tri_text_add(t, " ");
+            tri_text_number(t, value);
+        }
+    }
 }
 
 char *tr_run_command(const tr_run *run)
 {
-    const tr_train_options *o = &run->options;
-    const tr_settings      *s = run->model->settings;
-    tri_text                t = { 0 };
+    const tr_settings *s = run->model->settings;
+    tri_text           t = { 0 };
     tri_text_add(&t, "train %s --data ", run->model->type->name);
     add_word(&t, run->data);
     if (run->classes != NULL) {
         tri_text_add(&t, run->classes[0] == '!' ? " --exclude " : " --classes ");
         add_word(&t, run->classes + (run->classes[0] == '!'));
     }
-    tri_text_add(&t, " --epochs %lld --batch %lld --lr ", (long long)o->epochs,
-                 (long long)o->batch);
-    tri_text_number(&t, o->lr);
-    tri_text_add(&t, " --seed %llu", (unsigned long long)o->seed);
-    add_count(&t, "limit", o->limit);
-    add_count(&t, "val-limit", o->val_limit);
-    if (o->val_split > 0) {
-        tri_text_add(&t, " --val-split ");
-        tri_text_number(&t, o->val_split);
-    }
-    add_count(&t, "early-stop", o->early_stop);
+    add_given(&t, &run->options, run->model->type);
     for (const tr_option *option = tr_settings_options(s); option->name != NULL; option++) {
         const char *value = tr_settings_text(s, option->name);
         if (strcmp(value, option->standard) == 0) continue;

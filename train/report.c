@@ -3,11 +3,12 @@
  * does, how to do it again. Read next: show.c (pictures), chart.c, style.c. */
 #include "train/report.h"
 
+#include "tensor/json.h"
+
 #include <math.h>
 #include <string.h>
 
-/* "12,345" into text. */
-static char *group_digits(int64_t n, char text[32])
+char *tri_group_digits(int64_t n, char text[32])
 {
     char      plain[24];
     const int length = snprintf(plain, sizeof plain, "%lld", (long long)n);
@@ -20,7 +21,7 @@ static char *group_digits(int64_t n, char text[32])
     return text;
 }
 
-static char *describe_time(double seconds, char text[32])
+char *tri_describe_time(double seconds, char text[32])
 {
     const int64_t s = (int64_t)llround(seconds);
     if (seconds < 60)
@@ -39,9 +40,9 @@ static void write_figure(tri_writer *w, const char *value, const char *meaning)
     tri_writer_printf(w, "<div><b>%s</b><span>%s</span></div>\n", value, meaning);
 }
 
-static const tr_epoch *shown_row(const tr_run *run)
+const tr_epoch *tri_shown_row(const tr_run *run)
 {
-    if (run->options.early_stop > 0 && run->best_epoch > 0)
+    if (tri_keeps_best(&run->options) && run->best_epoch > 0)
         return &run->history[run->best_epoch - 1];
     return tr_run_last(run);
 }
@@ -55,7 +56,7 @@ static const char *unit_of(const tr_run *run)
 
 static void write_figures(tri_writer *w, const tr_run *run)
 {
-    const tr_epoch *row = shown_row(run);
+    const tr_epoch *row = tri_shown_row(run);
     char            text[32], more[96];
     tri_writer_printf(w, "<div class=\"figures\">\n");
     if (row != NULL) {
@@ -72,15 +73,16 @@ static void write_figures(tri_writer *w, const tr_run *run)
         }
         snprintf(more, sizeof more, "training time, %lld of %lld epochs",
                  (long long)run->epochs_done, (long long)run->options.epochs);
-        write_figure(w, describe_time(seconds, text), more);
+        write_figure(w, tri_describe_time(seconds, text), more);
         snprintf(more, sizeof more, "%ss per second, best epoch", tri_show_noun(run));
-        write_figure(w, group_digits(llround(speed), text), more);
+        write_figure(w, tri_group_digits(llround(speed), text), more);
     }
-    write_figure(w, group_digits(tr_module_parameter_count(run->model->net), text), "parameters");
+    write_figure(w, tri_group_digits(tr_module_parameter_count(run->model->net), text),
+                 "parameters");
     const int64_t size = tr_dim(tr_encode_images(run->model, run->dataset, TR_TEST, 1), 1);
     snprintf(more, sizeof more, "numbers in the code, for %lld in the %s",
              (long long)run->model->pixels, tri_show_noun(run));
-    write_figure(w, group_digits(size, text), more);
+    write_figure(w, tri_group_digits(size, text), more);
     tri_writer_printf(w, "</div>\n");
 }
 
@@ -100,13 +102,13 @@ static void write_chart(tri_writer *w, const tr_run *run, int metric)
     tri_writer_printf(w, "<figure class=\"card\"><h3>");
     tri_write_html(w, first->train.name[metric]);
     tri_writer_printf(w, "</h3>\n");
-    tri_chart_write(
-        w, &(tri_chart){ .title = first->train.name[metric],
-                         .x_label = "epoch",
-                         .y_label = unit_of(run),
-                         .series = { { "training", "train", train }, { "validation", "val", val } },
-                         .series_count = metric < first->val.count ? 2 : 1,
-                         .count = n });
+    tri_chart_write(w, &(tri_chart){ .title = first->train.name[metric],
+                                     .x_label = "epoch",
+                                     .y_label = unit_of(run),
+                                     .series = { { "training", "train", train, NULL },
+                                                 { "validation", "val", val, NULL } },
+                                     .series_count = metric < first->val.count ? 2 : 1,
+                                     .count = n });
     tri_writer_printf(w, "</figure>\n");
 }
 
@@ -145,10 +147,62 @@ static void write_results(tri_writer *w, const tr_run *run)
     tri_writer_printf(w, "</table></div>\n");
 }
 
+/* Means of at most this many rows, so that a page stays small. */
+enum { STEP_POINTS = 250 };
+
+static void write_step_chart(tri_writer *w, const tr_run *run, bool rate)
+{
+    const int64_t rows = run->steps_logged, each = (rows + STEP_POINTS - 1) / STEP_POINTS;
+    const int64_t n = (rows + each - 1) / each;
+    const char   *title = rate ? "learning rate, step by step" : "training loss, step by step";
+    double *x = tr_scope_alloc((size_t)n * sizeof *x), *y = tr_scope_alloc((size_t)n * sizeof *y);
+    if (x == NULL || y == NULL) return;
+    for (int64_t i = 0; i < n; i++) {
+        const int64_t end = (i + 1) * each < rows ? (i + 1) * each : rows;
+        for (int64_t k = i * each; k < end; k++)
+            y[i] +=
+                (rate ? run->steps[k].lr : run->steps[k].train.value[0]) / (double)(end - i * each);
+        x[i] = (double)run->steps[end - 1].step;
+    }
+    tri_writer_printf(w, "<figure class=\"card\"><h3>%s</h3>\n", title);
+    tri_chart_write(
+        w, &(tri_chart){ .title = title,
+                         .x_label = "step",
+                         .y_label = rate ? "learning rate" : unit_of(run),
+                         .series = { { rate ? "learning rate" : "training", "train", y, x } },
+                         .series_count = 1,
+                         .count = n });
+    tri_writer_printf(w, "</figure>\n");
+}
+
+/* Of the last step of each epoch. */
+static void write_rate_chart(tri_writer *w, const tr_run *run)
+{
+    double *lr = tr_scope_alloc((size_t)run->epochs_done * sizeof *lr);
+    if (lr == NULL) return;
+    for (int64_t i = 0; i < run->epochs_done; i++) lr[i] = run->history[i].lr;
+    tri_writer_printf(w, "<figure class=\"card\"><h3>learning rate</h3>\n");
+    tri_chart_write(w, &(tri_chart){ .title = "Learning rate",
+                                     .x_label = "epoch",
+                                     .y_label = "at the end of the epoch",
+                                     .series = { { "learning rate", "train", lr, NULL } },
+                                     .series_count = 1,
+                                     .count = run->epochs_done });
+    tri_writer_printf(w, "</figure>\n");
+}
+
+static void write_steps_and_rate(tri_writer *w, const tr_run *run)
+{
+    const bool changes = run->options.schedule != TR_RATE_CONSTANT || run->options.warmup > 0;
+    if (run->steps_logged > 0) write_step_chart(w, run, false);
+    if (changes && run->steps_logged > 0) write_step_chart(w, run, true);
+    if (changes && run->steps_logged == 0 && run->epochs_done > 0) write_rate_chart(w, run);
+}
+
 static void write_losses(tri_writer *w, const tr_run *run)
 {
-    if (run->epochs_done == 0) return;
-    const int metrics = run->history[0].train.count;
+    if (run->epochs_done == 0 && run->steps_logged == 0) return;
+    const int metrics = run->epochs_done > 0 ? run->history[0].train.count : 0;
     tri_writer_printf(
         w,
         "<h2>Loss</h2>\n<p class=\"soft\">%s Training values are averages over an epoch, while the "
@@ -159,7 +213,8 @@ static void write_losses(tri_writer *w, const tr_run *run)
                                       : "Averaged over pixels and images.");
     for (int i = 0; i < metrics; i++)
         if (metrics > 2 || i == 0) write_chart(w, run, i); /* one term is the loss itself */
-    write_results(w, run);
+    write_steps_and_rate(w, run);
+    if (run->epochs_done > 0) write_results(w, run);
     tri_writer_printf(w, "</div>\n");
 }
 
@@ -172,6 +227,44 @@ static void write_row(tri_writer *w, const char *name, const char *value)
     tri_writer_printf(w, "</td><td>");
     tri_write_html(w, value[0] != '\0' ? value : "none");
     tri_writer_printf(w, "</td></tr>\n");
+}
+
+/* "cosine, to 1e-05, after a warm-up of 100 steps" */
+static void describe_rate(const tr_train_options *o, tri_text *t)
+{
+    const char *name = tr_rate_schedule_name(o->schedule);
+    tri_text_add(t, "%g", o->lr);
+    if (o->schedule != TR_RATE_CONSTANT) tri_text_add(t, ", %s", name);
+    if (o->schedule == TR_RATE_STEP)
+        tri_text_add(t, ": times %g every %lld epochs", o->lr_factor, (long long)o->lr_every);
+    if (o->schedule == TR_RATE_EXPONENTIAL) tri_text_add(t, ": times %g an epoch", o->lr_factor);
+    if (o->schedule == TR_RATE_PLATEAU)
+        tri_text_add(t, ": times %g after %lld epochs without a lower loss", o->lr_factor,
+                     (long long)o->lr_every);
+    if (o->schedule != TR_RATE_CONSTANT && o->lr_min > 0) tri_text_add(t, ", to %g", o->lr_min);
+    if (o->warmup > 0) tri_text_add(t, ", warm-up of %lld steps", (long long)o->warmup);
+}
+
+/* What is done to gradients and weights, where anything is. */
+static void write_steps(tri_writer *w, const tr_train_options *o)
+{
+    char text[64];
+    if (o->accumulate > 1) {
+        snprintf(text, sizeof text, "%lld batches in a step", (long long)o->accumulate);
+        write_row(w, "accumulate", text);
+    }
+    if (o->clip_value > 0) {
+        snprintf(text, sizeof text, "each element to %g", o->clip_value);
+        write_row(w, "gradients clipped", text);
+    }
+    if (o->clip_norm > 0) {
+        snprintf(text, sizeof text, "norm to %g", o->clip_norm);
+        write_row(w, "gradients clipped", text);
+    }
+    if (o->ema > 0) {
+        snprintf(text, sizeof text, "moving average, decay %g", o->ema);
+        write_row(w, "weights used", text);
+    }
 }
 
 /* "images trained on", or rows. */
@@ -194,15 +287,17 @@ static void write_training(tri_writer *w, const tr_run *run)
     snprintf(text, sizeof text, "%lld x %lld x %lld", (long long)run->model->input.dim[0],
              (long long)run->model->input.dim[1], (long long)run->model->input.dim[2]);
     write_row(w, text_with(run, " size", name), text);
-    write_row(w, text_with(run, "s trained on", name), group_digits(end - begin, text));
-    group_digits(val, text);
+    write_row(w, text_with(run, "s trained on", name), tri_group_digits(end - begin, text));
+    tri_group_digits(val, text);
     strcat(text, o->val_split > 0 ? ", end of the train split" : ", test split");
     write_row(w, text_with(run, "s validated on", name), text);
     write_row(w, "optimiser", "Adam");
-    snprintf(text, sizeof text, "%g", o->lr);
-    write_row(w, "learning rate", text);
+    tri_text rate = { 0 };
+    describe_rate(o, &rate);
+    write_row(w, "learning rate", rate.bytes != NULL ? rate.bytes : "");
     snprintf(text, sizeof text, "%lld", (long long)o->batch);
     write_row(w, "batch", text);
+    write_steps(w, o);
     snprintf(text, sizeof text, "%lld", (long long)o->epochs);
     write_row(w, "epochs", text);
     if (o->early_stop > 0) {
@@ -210,6 +305,7 @@ static void write_training(tri_writer *w, const tr_run *run)
                  (long long)o->early_stop);
         write_row(w, "early stop", text);
     }
+    if (tri_keeps_best(o)) write_row(w, "epoch kept", "the best");
     snprintf(text, sizeof text, "%llu", (unsigned long long)o->seed);
     write_row(w, "seed", text);
 }
@@ -237,18 +333,43 @@ static void write_configuration(tri_writer *w, const tr_run *run)
 
 /* --- The page ----------------------------------------------------------------------------- */
 
+void tri_write_head(tri_writer *w, const char *title, int refresh)
+{
+    tri_writer_printf(w,
+                      "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+                      "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n");
+    if (refresh > 0)
+        tri_writer_printf(w, "<meta http-equiv=\"refresh\" content=\"%d\">\n", refresh);
+    tri_writer_printf(w, "<title>");
+    tri_write_html(w, title);
+    tri_writer_printf(w, "</title>\n<style>\n%s</style>\n</head>\n<body>\n<main>\n", tri_style);
+}
+
+enum { REFRESH = 5 }; /* seconds */
+
+/* Of a training under way. */
+static void write_place(tri_writer *w, const tr_run *run)
+{
+    const int64_t epoch = run->training->epoch + (run->training->position > 0);
+    tri_writer_printf(
+        w,
+        "<p class=\"card now\">Training: %s %lld of %lld. This page follows; it loads "
+        "itself again every %d seconds.</p>\n",
+        run->training->position > 0 ? "in epoch" : "done with epoch", (long long)epoch,
+        (long long)run->options.epochs, REFRESH);
+}
+
 static void write_page(tri_writer *w, const tr_run *run)
 {
     const tr_model_type *type = run->model->type;
-    tri_writer_printf(w,
-                      "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-                      "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
-                      "<title>%s on %s</title>\n<style>\n%s</style>\n</head>\n<body>\n<main>\n",
-                      type->name, run->dataset->name, tri_style);
+    char                 title[128];
+    snprintf(title, sizeof title, "%s on %s", type->name, run->dataset->name);
+    tri_write_head(w, title, run->training->running ? REFRESH : 0);
     tri_writer_printf(w, "<h1>%s <small>on %s</small></h1>\n<p class=\"soft\">", type->name,
                       run->dataset->name);
     tri_write_html(w, type->summary);
     tri_writer_printf(w, "</p>\n");
+    if (run->training->running) write_place(w, run);
     write_figures(w, run);
     write_losses(w, run);
     tri_show_write(w, run);

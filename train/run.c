@@ -25,36 +25,9 @@ char *tri_run_text(const char *text)
     return copy != NULL ? strcpy(copy, text) : NULL;
 }
 
-/* --- Options ------------------------------------------------------------------------------ */
-
-static tr_status check_range(const char *name, double value, double least, double most)
-{
-    if (value >= least && value <= most) return tr_status_get();
-    return tr_fail(TR_ERR_VALUE, "train: %s is %.12g, expected %.12g .. %.12g", name, value, least,
-                   most);
-}
-
-tr_status tri_options_resolve(tr_train_options *o, const tr_model_type *type)
-{
-    if (o->epochs == 0) o->epochs = type->epochs;
-    if (o->batch == 0) o->batch = type->batch;
-    if (o->lr == 0) o->lr = type->lr;
-    check_range("epochs", (double)o->epochs, 1, 1e9);
-    check_range("batch", (double)o->batch, 1, 1e6);
-    check_range("lr", o->lr, 1e-12, 1e6);
-    check_range("seed", (double)o->seed, 0, 0x1p53);
-    check_range("limit", (double)o->limit, 0, 1e12);
-    check_range("val_limit", (double)o->val_limit, 0, 1e12);
-    check_range("val_split", o->val_split, 0, 0.9);
-    check_range("early_stop", (double)o->early_stop, 0, 1e9);
-    check_range("checkpoint_every", (double)o->checkpoint_every, 0, 1e12);
-    return tr_status_get();
-}
-
 /* --- Directories -------------------------------------------------------------------------- */
 
-/* Makes the folder and those above it. */
-static tr_status make_folders(const char *path)
+tr_status tri_make_folders(const char *path)
 {
     tr_scope *scope = tr_scope_push();
     char     *part = tr_scope_alloc(strlen(path) + 1);
@@ -96,7 +69,7 @@ static const char *next_name(DIR *folder, const char *path)
 }
 
 /* A table.json alone is no run: a process that was killed before it wrote config.json left it. */
-static tr_status check_empty(const char *path)
+tr_status tri_check_empty(const char *path)
 {
     DIR *folder = open_folder(path);
     if (folder == NULL) return tr_status_get();
@@ -111,9 +84,13 @@ static tr_status check_empty(const char *path)
 /* What a process that was killed while it wrote has left. Only who holds the lock writes these. */
 static void remove_temporary(const char *path)
 {
-    static const char *const written[] = { "config.json.tmp-",       "log.csv.tmp-",
-                                           "model.safetensors.tmp-", "checkpoint.safetensors.tmp-",
-                                           "table.json.tmp-",        NULL };
+    static const char *const written[] = { "config.json.tmp-",
+                                           "log.csv.tmp-",
+                                           "model.safetensors.tmp-",
+                                           "checkpoint.safetensors.tmp-",
+                                           "table.json.tmp-",
+                                           "steps.csv.tmp-",
+                                           NULL };
     if (path == NULL || tri_file_missing(path)) return;
     DIR *folder = open_folder(path);
     for (const char *name; folder != NULL && (name = next_name(folder, path)) != NULL;)
@@ -127,9 +104,11 @@ static void remove_temporary(const char *path)
  * dies on the way leaves a run at its beginning, not a mixture. config.json is written over. */
 static void remove_run(const tr_run *run)
 {
-    static const char *const files[] = { TRI_CHECKPOINT, "model.safetensors", "log.csv",
-                                         "report.html",  "table.json",        NULL };
-    tr_scope                *scope = tr_scope_push();
+    static const char *const files[] = {
+        TRI_CHECKPOINT, "model.safetensors", "log.csv", "steps.csv",
+        "report.html",  "table.json",        NULL
+    };
+    tr_scope *scope = tr_scope_push();
     for (int i = 0; files[i] != NULL; i++) {
         const char *path = tri_run_path(run, files[i]);
         if (path != NULL && remove(path) != 0 && errno != ENOENT && errno != ENOTDIR)
@@ -174,7 +153,7 @@ static void make_checkpoint_folder(const tr_run *run)
 {
     tr_scope   *scope = tr_scope_push();
     const char *path = tri_run_path(run, "checkpoint");
-    if (path != NULL) make_folders(path);
+    if (path != NULL) tri_make_folders(path);
     tr_scope_pop(scope);
 }
 
@@ -199,6 +178,7 @@ static void release(void *object)
 {
     tr_run *run = object;
     tri_block_free(run->history, (size_t)run->training->capacity * sizeof *run->history);
+    tri_block_free(run->steps, (size_t)run->training->step_capacity * sizeof *run->steps);
     unlock(run);
 }
 
@@ -224,9 +204,11 @@ static tr_run *new_run(const char *dir)
 /* All that training needs beside the model. */
 static void make_training(tr_run *run)
 {
-    run->training->optimizer =
-        tr_adam(tr_module_parameters(run->model->net), &(tr_adam_options){ .lr = run->options.lr });
-    if (run->options.early_stop > 0) tri_best_make(run);
+    tri_training *t = run->training;
+    t->parameters = tr_module_parameters(run->model->net);
+    t->optimizer = tr_adam(t->parameters, &(tr_adam_options){ .lr = run->options.lr });
+    if (run->options.ema > 0) t->ema = tr_ema_new(t->parameters, run->options.ema);
+    if (tri_keeps_best(&run->options)) tri_best_make(run);
 }
 
 tr_run *tr_run_new(const char *dir, tr_model *model, const tr_dataset *data,
@@ -238,18 +220,18 @@ tr_run *tr_run_new(const char *dir, tr_model *model, const tr_dataset *data,
     if (options != NULL) run->options = *options;
     run->model = model;
     run->dataset = data;
-    run->data = tri_run_text(data->spec);
+    run->data = tri_run_text(data->place);
     run->classes = tri_run_text(data->classes_kept);
     run->table = data->table;
     model->blank = data->blank;
     tri_options_resolve(&run->options, model->type);
     make_training(run);
     if (tri_failed()) return NULL;
-    if (dir == NULL || make_folders(dir) != TR_OK || lock(run) != TR_OK) return made(run);
+    if (dir == NULL || tri_make_folders(dir) != TR_OK || lock(run) != TR_OK) return made(run);
     if (run->options.overwrite && has_config(run))
         remove_run(run);
     else
-        check_empty(dir);
+        tri_check_empty(dir);
     if (!tri_failed() && run->table != NULL)
         tr_table_save(run->table, tri_run_path(run, "table.json"));
     if (tri_config_write(run) == TR_OK) make_checkpoint_folder(run);

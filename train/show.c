@@ -8,12 +8,6 @@
 
 #include <string.h>
 
-#ifdef TENREC_HAVE_PNG
-#define PICTURE_SUFFIX ".png"
-#else
-#define PICTURE_SUFFIX ".ppm"
-#endif
-
 enum { COLUMNS = 10, SAMPLES = 64, PAIRS = 6, STEPS = 9, MAP_POINTS = 2000, MAP_VALUES = 4000000 };
 
 /* --- Pictures in a page ------------------------------------------------------------------- */
@@ -32,20 +26,25 @@ static void write_base64(tri_writer *w, const uint8_t *bytes, int64_t count)
     }
 }
 
-/* Into the page, and as a file into the run's directory. */
-static void write_picture(tri_writer *w, const tr_run *run, const char *name,
-                          const char *description, const tr_tensor *picture)
+void tri_write_image(tri_writer *w, const char *description, const tr_tensor *picture)
 {
-    char        file[64];
     int64_t     count = 0;
     const char *type = NULL;
     const void *bytes = tr_encode_image(picture, &count, &type);
     if (bytes == NULL) return;
-    snprintf(file, sizeof file, "%s" PICTURE_SUFFIX, name);
-    tr_save_image(tri_run_path(run, file), picture);
     tri_writer_printf(w, "<img alt=\"%s\" src=\"data:%s;base64,", description, type);
     write_base64(w, bytes, count);
     tri_writer_printf(w, "\">\n");
+}
+
+/* Into the page, and as a file into the run's directory. */
+static void write_picture(tri_writer *w, const tr_run *run, const char *name,
+                          const char *description, const tr_tensor *picture)
+{
+    char file[64];
+    snprintf(file, sizeof file, "%s" TRI_PICTURE_SUFFIX, name);
+    if (picture != NULL) tr_save_image(tri_run_path(run, file), picture);
+    tri_write_image(w, description, picture);
 }
 
 static tr_tensor *grid(tr_tensor *images, int64_t columns)
@@ -70,26 +69,62 @@ static tr_tensor *stack(tr_tensor *const *parts, int count)
     return tri_failed() ? NULL : all;
 }
 
+/* --- Rows --------------------------------------------------------------------------------- */
+
+static void add_row(tri_rows *r, tr_tensor **parts, const char *name, tr_tensor *images)
+{
+    r->name[r->count] = name;
+    parts[r->count++] = images;
+}
+
+tri_rows tri_show_rows(const tr_run *run, tr_tensor *images, bool samples)
+{
+    tr_model     *model = run->model;
+    const bool    noisy = model->type->corrupt != NULL;
+    const int64_t columns = images != NULL ? tr_dim(images, 0) : 0;
+    tr_rng        rng = tr_rng_stream(run->options.seed, 3);
+    tr_tensor    *parts[TRI_MAX_ROWS];
+    tri_rows      rows = { 0 };
+    add_row(&rows, parts, "original", images);
+    if (noisy) add_row(&rows, parts, "noisy", tr_model_corrupt(model, images, &rng));
+    add_row(&rows, parts, noisy ? "restored" : "decoded",
+            tr_model_reconstruct(model, parts[rows.count - 1]));
+    if (samples && model->type->sample != NULL)
+        add_row(&rows, parts, "sampled", tr_model_sample(model, columns, &rng));
+    rows.images = tri_failed() ? NULL : stack(parts, rows.count);
+    return rows;
+}
+
+void tri_write_rows(tri_writer *w, const tri_rows *rows, const tr_tensor *picture)
+{
+    tri_writer_printf(w, "<div class=\"rows\"><ul>");
+    for (int i = 0; i < rows->count; i++) tri_writer_printf(w, "<li>%s</li>", rows->name[i]);
+    tri_writer_printf(w, "</ul>\n");
+    tri_write_image(w, "Originals above reconstructions", picture);
+    tri_writer_printf(w, "</div>\n");
+}
+
+tr_tensor *tri_draw_rows(const tri_rows *rows)
+{
+    return rows->images == NULL ? NULL : grid(rows->images, tr_dim(rows->images, 0) / rows->count);
+}
+
 /* --- Cards -------------------------------------------------------------------------------- */
 
-static void write_rows(tri_writer *w, const tr_run *run, tr_tensor *images, int part)
+static void write_reconstruction(tri_writer *w, const tr_run *run, tr_tensor *images, int part)
 {
-    tr_model  *model = run->model;
-    tr_rng     rng = tr_rng_stream(run->options.seed, 3);
-    const bool noisy = model->type->corrupt != NULL;
-    tr_tensor *input = noisy ? tr_model_corrupt(model, images, &rng) : images;
-    tr_tensor *rows[3] = { images, input, tr_model_reconstruct(model, input) };
-    if (!noisy) rows[1] = rows[2];
-    char name[32];
-    snprintf(name, sizeof name, part == 0 ? "reconstructions" : "reconstructions-%d", part + 1);
-    tr_tensor *picture = grid(stack(rows, noisy ? 3 : 2), tr_dim(images, 0));
+    const tri_rows   rows = tri_show_rows(run, images, false);
+    const tr_tensor *picture = tri_draw_rows(&rows);
+    char             file[40];
     if (picture == NULL) return;
-    tri_writer_printf(w,
-                      "<figure class=\"card\"><div class=\"rows\"><ul><li>original</li>%s"
-                      "<li>%s</li></ul>\n",
-                      noisy ? "<li>noisy</li>" : "", noisy ? "restored" : "decoded");
-    write_picture(w, run, name, "Originals above reconstructions", picture);
-    tri_writer_printf(w, "</div></figure>\n");
+    snprintf(file, sizeof file,
+             part == 0 ? "reconstructions" TRI_PICTURE_SUFFIX
+                       : "reconstructions-%d" TRI_PICTURE_SUFFIX,
+             part + 1);
+    tr_save_image(tri_run_path(run, file), picture);
+    tri_writer_printf(w, "<figure class=\"card\">");
+    tri_write_rows(w, &rows, picture);
+    tri_writer_printf(w, "</figure>\n");
 }
 
 static tr_tensor *slice_rows(const tr_tensor *images, int64_t begin, int64_t count)
@@ -111,8 +146,8 @@ static void write_reconstructions(tri_writer *w, const tr_run *run)
     for (int part = 0; part < 2; part++) {
         const int64_t left = tr_dim(images, 0) - part * COLUMNS;
         if (left > 0)
-            write_rows(w, run, slice_rows(images, part * COLUMNS, left < COLUMNS ? left : COLUMNS),
-                       part);
+            write_reconstruction(
+                w, run, slice_rows(images, part * COLUMNS, left < COLUMNS ? left : COLUMNS), part);
     }
     tri_writer_printf(w, "</div>\n");
 }

@@ -9,14 +9,15 @@
  *     config.json                        all that is needed to repeat the run
  *     table.json                         of runs on tables: columns, scales, categories
  *     log.csv                            a row an epoch, a column a metric
- *     model.safetensors                  the weights; those of the best epoch with early stopping
- *     checkpoint/checkpoint.safetensors  all that is needed to go on: weights, optimiser, place,
- * log report.html, *.png                 the report and its pictures
+ *     steps.csv                          a row every log_every steps, where they are asked for
+ *     model.safetensors                  the weights to use (see tr_train_options)
+ *     checkpoint/checkpoint.safetensors  all that is needed to go on
+ *     report.html, *.png                 the report and its pictures
  *
  * What is trained is a function of model, data and options alone: to the bit, for any number of
  * threads, interrupted or not. The order of the images comes from (seed, epoch), the noise of a
  * step from (seed, step), so a place in the training is two numbers, epoch and batch. The library
- * prints nothing: progress goes to callbacks.                                          */
+ * prints nothing: progress goes to callbacks. docs/training.md tells what can be asked for. */
 #ifndef TENREC_TRAIN_H
 #define TENREC_TRAIN_H
 
@@ -46,6 +47,14 @@ typedef struct tr_epoch {
     double     images_per_second; /* of the training steps */
 } tr_epoch;
 
+/* A row of steps.csv: averages over the images of the steps since the row before. */
+typedef struct tr_step {
+    int64_t    step;  /* taken in all */
+    double     epoch; /* the same in epochs: 1.5 is the middle of the second */
+    tr_metrics train;
+    double     lr;
+} tr_step;
+
 typedef struct tr_evaluate_options {
     tr_data_split split;
     int64_t       batch;      /* 0: the model type's */
@@ -64,6 +73,20 @@ TR_API double tr_metric(const tr_metrics *metrics, const char *name);
 
 /* --- Runs --------------------------------------------------------------------------------- */
 
+/* How the learning rate changes over time. Steps count from 0 over the whole training; after a
+ * warm-up t counts from its end. */
+typedef enum tr_rate_schedule {
+    TR_RATE_CONSTANT,    /* lr */
+    TR_RATE_STEP,        /* lr_factor times as much after every lr_every epochs */
+    TR_RATE_EXPONENTIAL, /* lr_factor times as much after each epoch, a little at each step */
+    TR_RATE_COSINE,      /* from lr to lr_min along half a cosine that ends with the last epoch */
+    TR_RATE_PLATEAU      /* lr_factor times as much after lr_every epochs without a lower validation
+                            loss (by 1e-4 of it at least) */
+} tr_rate_schedule;
+
+/* Every option but overwrite is kept in config.json and holds when the run goes on. A step is one
+ * change of the weights; it takes `accumulate` batches. Of a model that finds its weights in one
+ * pass (type->fit) the options of steps are an error. 0 stands for the default. */
 typedef struct tr_train_options {
     int64_t  epochs, batch;    /* 0: the model type's, from its source */
     double   lr;               /* of Adam; 0: the model type's */
@@ -71,11 +94,38 @@ typedef struct tr_train_options {
     int64_t  limit, val_limit; /* use at most so many images of either part; 0: all */
     double   val_split; /* validate on this share of the train split, its end, which is not trained
                            on; 0: validate on the test split */
+
+    tr_rate_schedule schedule;
+    int64_t          warmup;    /* the rate rises to lr over so many steps first; 0: none */
+    int64_t          lr_every;  /* epochs; 0: step: a third of them, plateau: 3 */
+    double           lr_factor; /* below 1; 0: step, plateau: 0.1, exponential: 0.95 */
+    double           lr_min;    /* not below this, warm-up apart */
+
+    double clip_value; /* each element of a gradient into [-clip_value, clip_value]; 0: off */
+    double clip_norm;  /* then the norm of all gradients to at most this; 0: off */
+    double ema; /* decay, below 1, of a moving average of the weights (optim/optim.h). The average
+                   is what is validated, shown, and written to model.safetensors; steps go on from
+                   the weights themselves, which the checkpoint has too. 0: off */
+    int64_t accumulate; /* batches in a step: its gradient is that of their images as one batch
+                           (where a loss is a mean over images and the model draws no noise: to the
+                           last bits). The last step of an epoch takes what is left. 0: 1 */
+
     int64_t early_stop; /* stop after so many epochs without a lower validation loss, and keep the
                            best weights; 0: never */
-    int64_t checkpoint_every; /* also after each so many steps; 0: at the end of each epoch */
-    bool    overwrite;        /* tr_run_new: replace a run that is in the directory */
+    bool keep_best;     /* model.safetensors has the weights of the best epoch, not of the last */
+
+    int64_t checkpoint_every;   /* a checkpoint after each so many steps, too; 0: each epoch only */
+    double  checkpoint_minutes; /* and after so many minutes without one; 0: off */
+    int64_t log_every; /* a row of steps.csv every so many steps; written with each checkpoint */
+    bool    watch;     /* report.html is written again as the training goes, so that a browser shows
+                          it; it takes a tenth of the time at most */
+    bool overwrite;    /* tr_run_new: replace a run that is in the directory */
 } tr_train_options;
+
+/* "constant", "step", "exponential", "cosine", "plateau"; NULL for what there is not. And back;
+ * the error lists them. */
+TR_API const char *tr_rate_schedule_name(tr_rate_schedule schedule);
+TR_API tr_status   tr_rate_schedule_find(const char *name, tr_rate_schedule *schedule);
 
 typedef enum tr_run_state {
     TR_RUN_NEW,         /* no step was taken */
@@ -88,17 +138,19 @@ struct tri_training;
 
 /* Read-only for users. */
 typedef struct tr_run {
-    const char          *dir;  /* NULL: nothing is written */
-    const char *data; /* the dataset's specification */
-    const char *classes; /* that it was trained on, as in tr_dataset_options; NULL: all */
-    const tr_table *table;   /* what the columns of its table mean (RUN/table.json); NULL: none */
-    tr_model            *model;
-    const tr_dataset    *dataset; /* NULL until tr_run_use_data, in a run that was opened */
-    tr_train_options     options; /* with defaults filled in */
-    tr_run_state         state;
-    tr_epoch            *history;
-    int64_t              epochs_done; /* rows of history */
-    int64_t              best_epoch;  /* with the lowest validation loss, from 1; 0: none yet */
+    const char       *dir;     /* NULL: nothing is written */
+    const char       *data;    /* the dataset's place: opens it from any folder */
+    const char       *classes; /* that it was trained on, as in tr_dataset_options; NULL: all */
+    const tr_table   *table;   /* what the columns of its table mean (RUN/table.json); NULL: none */
+    tr_model         *model;
+    const tr_dataset *dataset; /* NULL until tr_run_use_data, in a run that was opened */
+    tr_train_options  options; /* with defaults filled in */
+    tr_run_state      state;
+    tr_epoch         *history;
+    int64_t           epochs_done;  /* rows of history */
+    int64_t           best_epoch;   /* with the lowest validation loss, from 1; 0: none yet */
+    tr_step          *steps;        /* with log_every */
+    int64_t           steps_logged; /* rows of steps */
     struct tri_training *training;
 } tr_run;
 
@@ -142,9 +194,13 @@ typedef struct tr_progress {
         seconds_left; /* of this call; the last two with validation */
 } tr_progress;
 
+/* Hooks. Each may be NULL. They may look at everything; what they draw, print or measure does not
+ * change the training. In `epoch` the model has the weights that were validated: with ema their
+ * average. An error that a hook records (tr_fail) stops the training. */
 typedef struct tr_callbacks {
     void *context;
-    void (*step)(void *context, const tr_progress *progress);             /* after each step */
+    void (*step)(void *context, const tr_progress *progress);          /* after each step */
+    void (*log)(void *context, const tr_run *run, const tr_step *row); /* every log_every steps */
     void (*epoch)(void *context, const tr_run *run, const tr_epoch *row); /* after each epoch */
     bool (*stop)(void *context); /* asked after each step; true: write a checkpoint and return */
 } tr_callbacks;
@@ -193,6 +249,7 @@ TR_API tr_tensor *tr_project_plane(tr_tensor *x, double *share);
 }
 #endif
 
+#include "train/compare.h"
 #include "train/uses.h"
 
 #endif
