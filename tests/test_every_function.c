@@ -248,7 +248,7 @@ static void use_table(const tr_dataset *d)
     char             text[32];
     const tr_shape   all = TR_SHAPE(d->count[TR_TRAIN] + d->count[TR_TEST], d->table->values);
     const tr_tensor *x = tr_dataset_images(d, TR_TRAIN, 0, 1);
-    const tr_tensor *mask = x != NULL ? tr_ones(TR_U8, tr_shape_of(x)) : NULL;
+    const tr_tensor *mask = x != NULL ? tr_ones(TR_F32, tr_shape_of(x)) : NULL;
     double *errors = tr_scope_alloc((size_t)d->table->columns * sizeof *errors), overall[2];
     if (errors == NULL || mask == NULL) return;
     tr_column_text(&d->table->column[0], x->data, text);
