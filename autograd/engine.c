@@ -49,7 +49,7 @@ static entry *find(const walk *w, const tr_tensor *t)
 static bool grow_table(walk *w)
 {
     const int64_t capacity = w->capacity > 0 ? 4 * w->capacity : 256;
-    entry        *table = tr_scope_alloc((size_t)capacity * sizeof *table);
+    entry        *table = tr_scope_alloc((uint64_t)capacity * sizeof *table);
     if (table == NULL) return false;
     for (int64_t i = 0; i < w->capacity; i++)
         if (w->table[i].tensor != NULL) *slot_of(table, capacity, w->table[i].tensor) = w->table[i];
@@ -75,7 +75,7 @@ static bool push_node(walk *w, tr_node *node)
 {
     if (w->node_count == w->node_capacity) {
         const int64_t capacity = w->node_capacity > 0 ? 2 * w->node_capacity : 256;
-        tr_node     **nodes = tri_scratch((size_t)capacity * sizeof *nodes);
+        tr_node     **nodes = tri_scratch((uint64_t)capacity * sizeof *nodes);
         if (nodes == NULL) return false;
         if (w->node_count > 0) memcpy(nodes, w->nodes, (size_t)w->node_count * sizeof *nodes);
         w->nodes = nodes;
@@ -242,8 +242,8 @@ static bool propagate(walk *w)
     int most = 0;
     for (int64_t k = 0; k < w->node_count; k++)
         if (w->nodes[k]->call.input_count > most) most = w->nodes[k]->call.input_count;
-    bool       *wants = tri_scratch((size_t)most * sizeof *wants);
-    tr_tensor **gin = tri_scratch((size_t)most * sizeof *gin);
+    bool       *wants = tri_scratch((uint64_t)most * sizeof *wants);
+    tr_tensor **gin = tri_scratch((uint64_t)most * sizeof *gin);
     if (wants == NULL || gin == NULL) return false;
     for (int64_t k = 0; k < w->node_count; k++)
         if (!step_back(w, w->nodes[k], wants, gin)) return false;
@@ -256,6 +256,7 @@ static bool propagate(walk *w)
 
 tr_status tr_add_hook(tr_tensor *t, tr_hook hook, void *context)
 {
+    if (!tri_given(hook, "add_hook: the hook")) return tr_status_get();
     if (tri_failed() || !tri_check_alive(t, "add_hook")) return tr_status_get();
     tri_hook *h = tr_scope_alloc(sizeof *h);
     if (h == NULL) return tr_status_get();
@@ -319,7 +320,7 @@ static bool start_walk(walk *w, tr_tensor *const *outputs, int count, const tr_g
 
 void tr_clear_grad(tr_tensor *t)
 {
-    if (t == NULL || t->grad == NULL) return;
+    if (!tri_alive(t) || t->grad == NULL) return;
     tri_storage_unref(t->grad->storage);
     t->grad->storage = NULL;
     t->grad = NULL;
@@ -392,6 +393,13 @@ static void take_gradients(walk *w, tr_tensor *const *inputs, int count, tr_tens
 tr_status tr_grad(tr_tensor *const *outputs, int output_count, tr_tensor *const *inputs,
                   int input_count, tr_tensor **gradients, const tr_grad_options *options)
 {
+    if (!tri_given(outputs, "grad: the list of outputs") ||
+        !tri_given(inputs, "grad: the list of inputs") ||
+        !tri_given(gradients, "grad: the place for gradients"))
+        return tr_status_get();
+    if (output_count < 1 || input_count < 0)
+        return tr_fail(TR_ERR_VALUE, "grad: %d outputs and %d inputs; at least 1 and 0 are needed",
+                       output_count, input_count);
     memset(gradients, 0, (size_t)input_count * sizeof *gradients);
     if (tri_failed()) return tr_status_get();
     walk       w = { .create_graph = options != NULL && options->create_graph };

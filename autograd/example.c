@@ -87,7 +87,7 @@ static tr_tensor *distinct(tr_shape shape, int position, tr_rng *rng)
 static void condition(tr_tensor *t, bool symmetric)
 {
     const int64_t n = tr_dim(t, -1), matrices = n > 0 ? tr_numel(t) / (n * n) : 0;
-    double       *copy = tri_scratch((size_t)(n * n) * sizeof *copy);
+    double       *copy = tri_scratch((uint64_t)(n * n) * sizeof *copy);
     for (int64_t m = 0; copy != NULL && m < matrices; m++) {
         double *a = (double *)t->data + m * n * n;
         memcpy(copy, a, (size_t)(n * n) * sizeof *copy);
@@ -239,7 +239,8 @@ tr_status tri_check_op(const tr_op *op, int order, void *table, tri_op_check *re
     *result = (tri_op_check){ 0 };
     int examples = 0;
     while (op->examples != NULL && op->examples[examples].inputs != NULL) examples++;
-    result->checks = tr_scope_alloc((size_t)(examples * TRI_LAYOUT_COUNT) * sizeof *result->checks);
+    result->checks =
+        tr_scope_alloc((uint64_t)(examples * TRI_LAYOUT_COUNT) * sizeof *result->checks);
     if (result->checks == NULL) return tr_status_get();
     for (int e = 0; e < examples; e++)
         for (int layout = 0; layout < TRI_LAYOUT_COUNT && !tri_failed(); layout++) {

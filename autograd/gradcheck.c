@@ -48,7 +48,7 @@ static tr_tensor *projection(const check *k, int order, bool record)
         return y != NULL ? dot(y, k->variables[k->count - 1]) : NULL;
     }
     tr_tensor  *s = projection(k, order - 1, true);
-    tr_tensor **g = tr_scope_alloc((size_t)k->count * sizeof *g);
+    tr_tensor **g = tr_scope_alloc((uint64_t)k->count * sizeof *g);
     if (s == NULL || g == NULL) return NULL;
     if (!s->requires_grad) return tr_scalar(TR_F64, 0);
     const tr_grad_options options = { .create_graph = record };
@@ -121,7 +121,7 @@ static void compare_variable(const check *k, int order, int variable, const tr_t
     const int64_t    n = tr_numel(t);
     const double     largest_input = largest_magnitude(t);
     const double     step = k->step * (largest_input > 0 ? largest_input : 1);
-    double          *numeric = tri_scratch(2 * (size_t)n * sizeof *numeric);
+    double          *numeric = tri_scratch(2 * (uint64_t)n * sizeof *numeric);
     if (numeric == NULL) return;
     double *noise = numeric + n, largest = largest_magnitude(gradient);
     for (int64_t i = 0; i < n && !tri_failed(); i++) {
@@ -147,7 +147,7 @@ static void compare(const check *k, int order, row *rows)
     for (int i = 0; i < TABLE_ROWS; i++) rows[i] = (row){ .input = -1, .error = -1 };
     tr_scope   *scope = tr_scope_push();
     tr_tensor  *s = projection(k, order, true);
-    tr_tensor **g = tr_scope_alloc((size_t)k->count * sizeof *g);
+    tr_tensor **g = tr_scope_alloc((uint64_t)k->count * sizeof *g);
     if (s != NULL && g != NULL) {
         if (s->requires_grad)
             tr_grad(&s, 1, k->variables, k->count, g, NULL);
@@ -184,8 +184,8 @@ static bool check_variable(const tr_tensor *t, int number)
 
 static bool collect_variables(check *k)
 {
-    k->variables = tr_scope_alloc((size_t)(k->input_count + 1) * sizeof *k->variables);
-    k->number = tr_scope_alloc((size_t)(k->input_count + 1) * sizeof *k->number);
+    k->variables = tr_scope_alloc((uint64_t)(k->input_count + 1) * sizeof *k->variables);
+    k->number = tr_scope_alloc((uint64_t)(k->input_count + 1) * sizeof *k->number);
     if (k->variables == NULL || k->number == NULL) return false;
     for (int i = 0; i < k->input_count; i++) {
         tr_tensor *t = k->inputs[i];
@@ -235,7 +235,7 @@ static bool draw_directions(check *k, int order, uint64_t seed)
     k->variables[k->count] = tr_variable(tr_normal(TR_F64, shape, &rng));
     if (k->variables[k->count++] == NULL) return false;
     for (int level = 2; level <= order; level++) {
-        k->directions[level] = tr_scope_alloc((size_t)k->count * sizeof(tr_tensor *));
+        k->directions[level] = tr_scope_alloc((uint64_t)k->count * sizeof(tr_tensor *));
         for (int i = 0; i < k->count && !tri_failed(); i++)
             k->directions[level][i] = tr_normal(TR_F64, tr_shape_of(k->variables[i]), &rng);
     }
@@ -274,6 +274,10 @@ tr_status tr_gradcheck(tr_function function, void *context, tr_tensor *const *in
                        int input_count, const tr_gradcheck_options *options,
                        tr_gradcheck_result *result)
 {
+    if (!tri_given(function, "gradcheck: the function") ||
+        !tri_given(inputs, "gradcheck: the list of inputs") ||
+        !tri_given(result, "gradcheck: the result"))
+        return tr_status_get();
     static const tr_gradcheck_options defaults = { 0 };
     const tr_gradcheck_options       *o = options != NULL ? options : &defaults;
     *result = (tr_gradcheck_result){ 0 };

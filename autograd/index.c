@@ -183,7 +183,7 @@ static tr_tensor *last_writers(const tr_tensor *index, int axis, int64_t size)
     const int64_t    n = index->shape[axis];
     int64_t          inner = 1, lines = n > 0 ? tr_numel(index) / n : 0;
     for (int i = axis + 1; i < index->rank; i++) inner *= index->shape[i];
-    int64_t *taken = rows != NULL ? tri_scratch((size_t)(size + 1) * sizeof *taken) : NULL;
+    int64_t *taken = rows != NULL ? tri_scratch((uint64_t)(size + 1) * sizeof *taken) : NULL;
     for (int64_t i = 0; taken != NULL && i < size; i++) taken[i] = -1;
     for (int64_t line = 0; taken != NULL && line < lines; line++) {
         const int64_t  base = line / inner * inner * n + line % inner;

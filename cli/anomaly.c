@@ -67,7 +67,7 @@ static double find_threshold(const args *a, const tr_run *run, const char *norma
     const double  share = run->options.val_split > 0 ? run->options.val_split : 0.1;
     const int64_t n = d->count[TR_TRAIN], wanted = (int64_t)(share * (double)n) + 1;
     const int64_t count = at_most(at_most(n, wanted), MOST);
-    double       *score = tr_scope_alloc((size_t)count * sizeof *score);
+    double       *score = tr_scope_alloc((uint64_t)count * sizeof *score);
     if (score == NULL) return (double)NAN;
     tr_anomaly_scores(run->model, d, TR_TRAIN, n - count, n, o, score);
     return tr_quantile(score, count, number_of(a, "quantile", 0.95));
@@ -90,13 +90,14 @@ static tr_status find_columns(const tr_run *run, findings *f)
     enum { BATCH = 200 };
     const tr_table *t = run->dataset->table;
     if (t == NULL) return tr_status_get();
-    f->column = tr_scope_alloc((size_t)(f->count * t->columns) * sizeof *f->column);
+    f->column = tr_scope_alloc((uint64_t)(f->count * t->columns) * sizeof *f->column);
     for (int64_t i = 0; i < f->count && f->column != NULL; i += BATCH) {
         const int64_t n = f->count - i < BATCH ? f->count - i : BATCH;
         tr_batch      b;
         tr_scope     *scope = tr_scope_push();
         tr_dataset_read(run->dataset, TR_TEST, i, i + n, &b);
-        tr_tensor *away = tr_square(tr_sub(tr_model_reconstruct(run->model, b.x), b.x));
+        tr_tensor *target = b.target != NULL ? b.target : b.x;
+        tr_tensor *away = tr_square(tr_sub(tr_model_reconstruct(run->model, b.x), target));
         if (tr_status_get() == TR_OK && b.known != NULL) away = tr_mul(away, b.known);
         const float *v = away != NULL ? away->data : NULL;
         for (int64_t c = 0; c < n * t->columns && v != NULL; c++) {
@@ -116,11 +117,11 @@ static tr_status find(const args *a, const tr_run *run, const tr_anomaly_options
 {
     const tr_dataset *d = run->dataset, *known = d;
     f->count = at_most(d->count[TR_TEST], int_of(a, "limit", 0));
-    f->score = tr_scope_alloc((size_t)f->count * sizeof *f->score);
+    f->score = tr_scope_alloc((uint64_t)f->count * sizeof *f->score);
     f->labels = d->classes > 0 ? tr_dataset_labels(d, TR_TEST, 0, f->count) : NULL;
     const char *normal = normal_classes(a, run, f);
     if (normal != NULL && f->labels != NULL) {
-        f->anomalous = tr_scope_alloc((size_t)f->count * sizeof *f->anomalous);
+        f->anomalous = tr_scope_alloc((uint64_t)f->count * sizeof *f->anomalous);
         known =
             tr_dataset_open(run->table != NULL ? run->data : d->spec, /* with the same numbers */
                             &(tr_dataset_options){ .classes = normal, .table = run->table });

@@ -54,7 +54,7 @@ int run_compare(const args *a)
                *markdown = text_of(a, "markdown", NULL);
     const char              *title = text_of(a, "title", "Comparison");
     const tr_compare_options o = { .limit = int_of(a, "limit", 0), .probe = int_of(a, "probe", 0) };
-    tr_compared             *runs = tr_scope_alloc((size_t)a->word_count * sizeof *runs);
+    tr_compared             *runs = tr_scope_alloc((uint64_t)a->word_count * sizeof *runs);
     if (runs == NULL) return end_run();
     if (markdown != NULL && !ends_with(markdown, ".md"))
         return usage_error(a, "--markdown is %s; it must end in .md", markdown);

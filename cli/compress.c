@@ -34,7 +34,7 @@ typedef struct coder {
 static double *ranges(tr_tensor *codes)
 {
     tr_tensor *range = tr_sub(tr_max(codes, 0, false, NULL), tr_min(codes, 0, false, NULL));
-    double    *values = tr_scope_alloc((size_t)tr_dim(codes, 1) * sizeof *values);
+    double    *values = tr_scope_alloc((uint64_t)tr_dim(codes, 1) * sizeof *values);
     if (range == NULL || values == NULL) return NULL;
     return tr_copy_out(tr_cast(range, TR_F64), values) == TR_OK ? values : NULL;
 }
@@ -68,7 +68,7 @@ static coder model_coder(const tr_run *run, tr_tensor *x)
 static void measure(const coder *c, tr_tensor *x, int bits, double *cells)
 {
     const int64_t d = tr_dim(c->codes, 1), n = tr_dim(x, 0);
-    double       *step = tr_scope_alloc((size_t)d * sizeof *step);
+    double       *step = tr_scope_alloc((uint64_t)d * sizeof *step);
     for (int64_t j = 0; step != NULL && j < d; j++) step[j] = ldexp(c->range[j], -bits);
     tr_tensor   *z = step != NULL ? tr_quantise(c->codes, step, &cells[0]) : NULL;
     tr_tensor   *y = c->model != NULL ? tr_decode_rows(c->model, z)

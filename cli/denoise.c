@@ -12,9 +12,11 @@ const arg_option denoise_options[] = {
     ARG_DATA,
     ARG_OUT("rows of images: .png, .pgm or .ppm [RUN/denoise.png]"),
     { "curve", 0, ARG_TEXT, "FILE", 0, 0, "PSNR over the level, a chart [RUN/denoise_curve.png]" },
-    { "noise", 0, ARG_TEXT, "KIND", 0, 0, "shown at all levels: gaussian, mask or salt-pepper [the model's]" },
+    { "noise", 0, ARG_TEXT, "KIND", 0, 0,
+      "shown at all levels: gaussian, mask or salt-pepper [the model's]" },
     { "level", 0, ARG_NUMBER, "X", 0, 10, "how much noise [the model's; 0.5 for models without]" },
-    { "levels", 0, ARG_TEXT, "X,Y,..", 0, 0, "and how much else [a quarter, half and three halves of that]" },
+    { "levels", 0, ARG_TEXT, "X,Y,..", 0, 0,
+      "and how much else [a quarter, half and three halves of that]" },
     { "count", 'n', ARG_INT, "N", 1, 1000, "how many images to draw [10]" },
     { "limit", 0, ARG_INT, "N", 1, 1e12, "measure on the first N test images [500]" },
     { "seed", 0, ARG_INT, "N", 0, 0x1p53, "of random numbers [0]" },
@@ -189,8 +191,9 @@ int run_denoise(const args *a)
     while (main_row + 1 < p.count && p.levels[main_row] < p.level) main_row++;
     for (int i = 0; i < TR_NOISES * p.count; i++) labels[i] = tr_noise_name(p.kind[i / p.count]);
     const tr_tensor *curve = draw_curve(&p, cells), *rows = draw_rows(a, run, &p, cells);
-    if (curve != NULL)
-        tr_save_image(text_of(a, "curve", text_from("%s/denoise_curve.png", run->dir)), curve);
+    const char *format = strrchr(out_path(a, run, "denoise.png"), '.'); /* for both pictures */
+    const char *standard = text_from("%s/denoise_curve%s", run->dir, format ? format : "");
+    if (curve != NULL) tr_save_image(text_of(a, "curve", standard), curve);
     const double *row = cells + (ptrdiff_t)main_row * COLUMNS;
     const figure  figures[] = { { "level", "", p.level },
                                 { "psnr_noisy", "dB, noisy against original", row[1] },

@@ -13,7 +13,11 @@ const arg_option embed_options[] = {
     { "picture", 0, ARG_TEXT, "FILE", 0, 0, "the map of the codes [RUN/embed.png]" },
     { "train", 0, ARG_FLAG, NULL, 0, 0, "of the train split, not of the test split" },
     { "limit", 0, ARG_INT, "N", 1, 1e12, "of the first N images only [all]" },
-    { "points", 0, ARG_INT, "N", 2, 1e6, "draw at most N points [5000]" },
+    { "map", 0, ARG_TEXT, "KIND", 0, 0,
+      "plane: the principal one; tsne: neighbours together [plane]" },
+    { "points", 0, ARG_INT, "N", 2, 1e6, "draw at most N points [5000; tsne: 2000]" },
+    { "perplexity", 0, ARG_NUMBER, "X", 1, 1e6, "tsne: neighbours of a point, in effect [30]" },
+    { "iterations", 0, ARG_INT, "N", 1, 1e6, "tsne: steps of descent [500]" },
     { 0 },
 };
 const arg_option probe_options[] = {
@@ -21,7 +25,8 @@ const arg_option probe_options[] = {
     ARG_OUT("chart: .png, .pgm or .ppm [RUN/probe.png]"),
     { "limit", 0, ARG_INT, "N", 1, 1e12, "train on the first N images at most [20000]" },
     { "test-limit", 0, ARG_INT, "N", 1, 1e12, "test on the first N test images [5000]" },
-    { "neighbours", 'k', ARG_INT, "K", 1, 1000, "of the nearest-neighbour classifier [5]" },
+    { "neighbours", 'k', ARG_INT, "K", 0, 1000,
+      "of the nearest-neighbour classifier; 0: leave it out, which saves time [5]" },
     { "seed", 0, ARG_INT, "N", 0, 0x1p53, "of random numbers [0]" },
     { 0 },
 };
@@ -47,8 +52,24 @@ static tr_status write_codes(const char *path, const tr_tensor *codes, const tr_
     return tri_writer_close(&w);
 }
 
+/* The map of the first codes, with its axes' names; *last is what it says of itself. */
+static tr_tensor *place_points(const args *a, tr_tensor *codes, bool tsne, const char **axis,
+                               figure *last)
+{
+    const tr_tsne_options o = { .perplexity = number_of(a, "perplexity", 30),
+                                .iterations = int_of(a, "iterations", 500) };
+    *axis = tsne ? "t-SNE axis" : tr_dim(codes, 1) <= 2 ? "code" : "component";
+    *last = tsne ? (figure){ "kl", "nats, of neighbours here from neighbours there", 0 }
+                 : (figure){ "plane_share", "of the variance is in the map", 0 };
+    return tsne ? tr_tsne(codes, &o, &last->value) : tr_project_plane(codes, &last->value);
+}
+
 int run_embed(const args *a)
 {
+    const char *kind = text_of(a, "map", "plane");
+    const bool  tsne = strcmp(kind, "tsne") == 0;
+    if (!tsne && strcmp(kind, "plane") != 0)
+        return usage_error(a, "--map is %s; it must be plane or tsne", kind);
     tr_run *run = has(a, "train") ? open_use(a) : open_rows(a);
     if (run == NULL) return end_setup();
     const tr_dataset   *d = run->dataset;
@@ -56,19 +77,18 @@ int run_embed(const args *a)
     const int64_t       n = at_most(d->count[split], int_of(a, "limit", 0));
     tr_tensor          *codes = tr_encode_images(run->model, d, split, n);
     tr_tensor          *labels = d->classes > 0 ? tr_dataset_labels(d, split, 0, n) : NULL;
-    const char         *path = out_path(a, run, "codes.npy");
+    const char         *path = out_path(a, run, "codes.npy"), *axis;
     const char         *picture = text_of(a, "picture", text_from("%s/embed.png", run->dir));
     if (codes == NULL || path == NULL || write_codes(path, codes, labels) != TR_OK)
         return end_run();
-    const int64_t    size = tr_dim(codes, 1), drawn = at_most(n, int_of(a, "points", 5000));
-    const char      *kind = size <= 2 ? "code" : "component";
-    double           share;
-    const tr_tensor *points = tr_project_plane(tr_narrow(codes, 0, 0, drawn), &share);
+    const int64_t    drawn = at_most(n, int_of(a, "points", tsne ? 2000 : 5000));
+    figure           last;
+    const tr_tensor *points = place_points(a, tr_narrow(codes, 0, 0, drawn), tsne, &axis, &last);
     if (points == NULL) return end_run();
     const tr_tensor *map = tri_plot_points(
         &(tri_point_plot){ .title = text_from("Codes of %lld images", (long long)drawn),
-                           .x_label = text_from("first %s", kind),
-                           .y_label = text_from("second %s", kind),
+                           .x_label = text_from("first %s", axis),
+                           .y_label = text_from("second %s", axis),
                            .points = points,
                            .labels = labels,
                            .classes = d->classes,
@@ -77,8 +97,8 @@ int run_embed(const args *a)
     if (tr_status_get() == TR_OK)
         tell(a, path,
              (figure[]){ { "codes", "", (double)n },
-                         { "numbers", "in a code", (double)size },
-                         { "plane_share", "of the variance is in the map", share } },
+                         { "numbers", "in a code", (double)tr_dim(codes, 1) },
+                         last },
              3, NULL);
     return end_run();
 }
@@ -156,6 +176,7 @@ int run_probe(const args *a)
                                    at_most(d->count[TR_TEST], int_of(a, "test-limit", 5000)) };
     tr_features       features[FEATURES][2];
     double            sizes[MOST_SIZES], cells[2 * FEATURES * MOST_SIZES];
+    const int64_t     neighbours = int_of(a, "neighbours", 5);
     int               size_count = 0;
     if (make_features(run, count, features) != TR_OK) return end_setup();
     if (count[0] > 100) sizes[size_count++] = 100;
@@ -168,7 +189,7 @@ int run_probe(const args *a)
             cells[i * size_count + k] = tr_linear_accuracy(&train, &features[i][1], d->classes,
                                                            (uint64_t)int_of(a, "seed", 0));
             cells[(FEATURES + i) * size_count + k] =
-                tr_knn_accuracy(&train, &features[i][1], int_of(a, "neighbours", 5));
+                neighbours > 0 ? tr_knn_accuracy(&train, &features[i][1], neighbours) : (double)NAN;
             tr_scope_pop(scope);
         }
     return draw_probe(a, run, sizes, size_count, cells, labels);

@@ -57,7 +57,7 @@ static tr_tensor *hide(const args *a, const tr_table *t, const tr_tensor *known)
     tr_rng           rng = tr_rng_seed((uint64_t)int_of(a, "seed", 0));
     const tr_tensor *draw = tr_uniform(TR_F64, TR_SHAPE(n, t->columns), &rng);
     tr_tensor       *hidden = tr_zeros(TR_F32, tr_shape_of(known));
-    bool            *chosen = tr_scope_alloc((size_t)t->columns);
+    bool            *chosen = tr_scope_alloc((uint64_t)t->columns);
     if (draw == NULL || hidden == NULL || chosen == NULL) return NULL;
     memset(chosen, !has(a, "columns"), (size_t)t->columns);
     if (has(a, "columns") && choose_columns(a, t, chosen) != TR_OK) return NULL;
@@ -85,8 +85,8 @@ typedef struct verdict {
 
 static tr_status name_rows(const tr_table *t, verdict *v)
 {
-    v->labels = tr_scope_alloc((size_t)(t->columns + 2) * sizeof *v->labels);
-    v->cells = tr_scope_alloc((size_t)(t->columns + 2) * METHODS * sizeof *v->cells);
+    v->labels = tr_scope_alloc((uint64_t)(t->columns + 2) * sizeof *v->labels);
+    v->cells = tr_scope_alloc((uint64_t)(t->columns + 2) * METHODS * sizeof *v->cells);
     if (v->labels == NULL || v->cells == NULL) return tr_status_get();
     v->labels[v->shown++] = "all numbers, of their range";
     v->labels[v->shown++] = "all categories, share wrong";
@@ -108,7 +108,7 @@ static tr_status judge(const args *a, const filler *f, const tr_dataset *d, verd
     tr_tensor *known = b.known != NULL ? b.known : tr_ones(TR_F32, tr_shape_of(b.x));
     tr_tensor *hidden = known != NULL ? hide(a, t, known) : NULL;
     tr_tensor *missing = tr_cast(tr_add(tr_affine(known, -1, 1), hidden), TR_U8);
-    double    *column = tr_scope_alloc((size_t)t->columns * sizeof *column), overall[2];
+    double    *column = tr_scope_alloc((uint64_t)t->columns * sizeof *column), overall[2];
     if (missing == NULL || column == NULL) return tr_status_get();
     v->hidden = tr_item(tr_mean(hidden, TR_ALL_AXES, false));
     for (int m = 0; m < METHODS; m++) {

@@ -47,7 +47,7 @@ const arg_option arithmetic_options[] = {
 static const double *deviations(tr_tensor *codes)
 {
     const tr_tensor *v = tr_cast(tr_var(codes, TR_AXES(0), 0, false), TR_F64);
-    double          *spread = tr_scope_alloc((size_t)tr_dim(codes, 1) * sizeof *spread);
+    double          *spread = tr_scope_alloc((uint64_t)tr_dim(codes, 1) * sizeof *spread);
     if (v == NULL || spread == NULL || tr_copy_out(v, spread) != TR_OK) return NULL;
     for (int64_t j = 0; j < tr_dim(codes, 1); j++) spread[j] = sqrt(spread[j]);
     return spread;
@@ -87,9 +87,9 @@ static int draw_traverse(const args *a, const tr_run *run, tr_tensor *images, co
 {
     static const char *const columns[] = { "deviation", "effect" };
     const int64_t            steps = int_of(a, "steps", 9);
-    const char             **labels = tr_scope_alloc((size_t)count * sizeof *labels);
-    const char             **above = tr_scope_alloc((size_t)steps * sizeof *above);
-    double                  *cells = tr_scope_alloc((size_t)count * 2 * sizeof *cells);
+    const char             **labels = tr_scope_alloc((uint64_t)count * sizeof *labels);
+    const char             **above = tr_scope_alloc((uint64_t)steps * sizeof *above);
+    double                  *cells = tr_scope_alloc((uint64_t)count * 2 * sizeof *cells);
     if (images == NULL || labels == NULL || above == NULL || cells == NULL) return end_run();
     for (int i = 0; i < count; i++) {
         labels[i] = text_from("z%lld", (long long)latent[i]);
@@ -127,7 +127,7 @@ int run_traverse(const args *a)
     if (code == NULL || codes == NULL) return end_run();
     const int64_t size = tr_dim(codes, 1);
     const double *spread = deviations(codes);
-    double       *range = tr_scope_alloc((size_t)size * 2 * sizeof *range);
+    double       *range = tr_scope_alloc((uint64_t)size * 2 * sizeof *range);
     int64_t       latent[MAX_LIST];
     if (spread == NULL || range == NULL) return end_run();
     const int count = has(a, "latents")
@@ -148,7 +148,7 @@ int run_manifold(const args *a)
     if (run == NULL) return end_setup();
     double         low[2] = { 0 }, high[2] = { 0 };
     const int64_t  size = int_of(a, "size", 20), tests = run->dataset->count[TR_TEST];
-    const char   **labels = tr_scope_alloc((size_t)size * 2 * sizeof *labels);
+    const char   **labels = tr_scope_alloc((uint64_t)size * 2 * sizeof *labels);
     const tr_shape shape = tr_code_shape(run->model);
     if (labels == NULL || shape.rank == 0) return end_run();
     if (tr_numel(tr_zeros(TR_U8, shape)) == 2)
@@ -240,7 +240,7 @@ int run_arithmetic(const args *a)
     if (images == NULL) return end_run();
     const int64_t nearest =
         nearest_class(codes, labels, d->classes, tr_flatten(tr_narrow(rows[3], 0, 0, 1), 0));
-    const char *names[4], **above = tr_scope_alloc((size_t)(count + 1) * sizeof *above);
+    const char *names[4], **above = tr_scope_alloc((uint64_t)(count + 1) * sizeof *above);
     if (above == NULL) return end_run();
     above[0] = "mean";
     for (int i = 0; i < 3; i++)

@@ -293,9 +293,9 @@ static int end_sweep(sweep *s)
     enum { TIME = TR_MAX_METRICS, COLUMNS };
     static const command event = { .name = "sweep" };
     const char          *path = text_from("%s/report.html", s->dir);
-    tr_compared         *compared = tr_scope_alloc((size_t)s->run_count * sizeof *compared);
-    const char         **names = tr_scope_alloc((size_t)s->run_count * sizeof *names);
-    double              *cells = tr_scope_alloc((size_t)s->run_count * COLUMNS * sizeof *cells);
+    tr_compared         *compared = tr_scope_alloc((uint64_t)s->run_count * sizeof *compared);
+    const char         **names = tr_scope_alloc((uint64_t)s->run_count * sizeof *names);
+    double              *cells = tr_scope_alloc((uint64_t)s->run_count * COLUMNS * sizeof *cells);
     const char          *columns[COLUMNS];
     if (path == NULL || compared == NULL || names == NULL || cells == NULL) return end_run();
     const int count = measure(s, compared, names);

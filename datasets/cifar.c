@@ -44,8 +44,8 @@ static tr_status read_split(tr_dataset *d, tr_data_split split, tri_input *in, i
                            (long long)in[i].at_most, RECORD);
         total += in[i].at_most / RECORD;
     }
-    uint8_t *pixels = tri_scratch((size_t)total * 3 * PLANE);
-    int64_t *labels = tr_scope_alloc((size_t)(total > 0 ? total : 1) * sizeof(int64_t));
+    uint8_t *pixels = tri_scratch((uint64_t)total * 3 * PLANE);
+    int64_t *labels = tr_scope_alloc((uint64_t)(total > 0 ? total : 1) * sizeof(int64_t));
     if (!labels) return tr_status_get();
     d->source->split[split] = (tri_rows){ .bytes = pixels, .labels = labels };
     for (int i = 0; i < files; i++) {

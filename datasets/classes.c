@@ -46,8 +46,8 @@ tr_status tri_keep_classes(tr_dataset *d, const char *classes)
                        d->spec);
     tri_rows     *rows = &d->source->split[TR_TRAIN];
     const int64_t count = d->count[TR_TRAIN];
-    bool         *kept = tr_scope_alloc((size_t)d->classes * sizeof *kept);
-    int64_t      *row = tr_scope_alloc((size_t)(count + 1) * sizeof *row), left = 0;
+    bool         *kept = tr_scope_alloc((uint64_t)d->classes * sizeof *kept);
+    int64_t      *row = tr_scope_alloc((uint64_t)(count + 1) * sizeof *row), left = 0;
     d->classes_kept = tri_copy_text(classes);
     if (!kept || !row || !d->classes_kept || mark(d, classes, kept) != TR_OK)
         return tr_status_get();
@@ -64,6 +64,7 @@ tr_status tri_keep_classes(tr_dataset *d, const char *classes)
 
 bool tr_dataset_has_class(const tr_dataset *dataset, int64_t label)
 {
-    if (!dataset || label < 0 || label >= dataset->classes) return false;
+    if (!tri_given(dataset, "dataset_has_class: the dataset")) return false;
+    if (label < 0 || label >= dataset->classes) return false;
     return !dataset->source->kept || dataset->source->kept[label];
 }

@@ -76,7 +76,7 @@ static int by_path(const void *a, const void *b)
 /* The items as an array in the order of their paths. */
 static item **sorted(const items *list)
 {
-    item **array = tr_scope_alloc(sizeof *array * (size_t)(list->count + 1));
+    item **array = tr_scope_alloc(sizeof *array * (uint64_t)(list->count + 1));
     if (!array) return NULL;
     int64_t n = 0;
     for (item *it = list->first; it; it = it->next) array[n++] = it;
@@ -138,7 +138,7 @@ static tr_status list_pictures(tr_dataset *d, const char *root, items *pictures)
     if (list_folder(root, -1, &folders) != TR_OK) return tr_status_get();
     if (folders.count == 0) return list_folder(root, 0, pictures);
     item **classes = sorted(&folders);
-    const char **names = tr_scope_alloc(sizeof *names * (size_t)folders.count);
+    const char **names = tr_scope_alloc(sizeof *names * (uint64_t)folders.count);
     if (!names) return tr_status_get();
     for (int64_t i = 0; i < folders.count; i++) {
         names[i] = strrchr(classes[i]->path, '/') + 1;
@@ -183,8 +183,8 @@ tr_status tri_open_images(tr_dataset *d, const char *argument, const tr_dataset_
                        argument);
     item **list = sorted(&pictures);
     size_t size = (size_t)(d->height * d->width * d->channels);
-    uint8_t *bytes = tri_scratch((size_t)pictures.count * size);
-    int64_t *labels = tr_scope_alloc(sizeof(int64_t) * (size_t)pictures.count);
+    uint8_t *bytes = tri_scratch((uint64_t)pictures.count * size);
+    int64_t *labels = tr_scope_alloc(sizeof(int64_t) * (uint64_t)pictures.count);
     if (!labels || load_pictures(d, list, pictures.count, bytes, labels) != TR_OK)
         return tr_status_get();
     tri_rows rows = { .bytes = bytes, .labels = d->classes > 0 ? labels : NULL };

@@ -59,7 +59,8 @@ static tr_status read_idx(const char *path, idx_array *a, int min_rank, int max_
     tri_input in;
     if (tri_input_open(&in, path) != TR_OK) return tr_status_get();
     if (read_header(&in, a, min_rank, max_rank) == TR_OK) {
-        a->values = tri_scratch((size_t)a->count); /* not zeroed: costs nothing before it is read */
+        a->values =
+            tri_scratch((uint64_t)a->count); /* not zeroed: costs nothing before it is read */
         if (a->values && tri_input_read(&in, a->values, a->count, "the values") == TR_OK)
             tri_input_expect_end(&in);
     }
@@ -88,7 +89,7 @@ static tr_status read_labels(const char *path, int64_t count, int64_t classes, t
     if (a.count != count)
         return tr_fail(TR_ERR_FILE, "%s: has %lld labels, but there are %lld images", path,
                        (long long)a.count, (long long)count);
-    int64_t *labels = tr_scope_alloc(sizeof(int64_t) * (size_t)count);
+    int64_t *labels = tr_scope_alloc(sizeof(int64_t) * (uint64_t)count);
     if (!labels) return tr_status_get();
     for (int64_t i = 0; i < count; i++) {
         labels[i] = a.values[i];

@@ -13,7 +13,7 @@
 static const float *finite_floats(const char *path, const tr_tensor *t)
 {
     int64_t n = tr_numel(t), row = n / t->shape[0];
-    float *out = t->dtype == TR_F32 ? t->data : tri_scratch((size_t)n * sizeof(float));
+    float  *out = t->dtype == TR_F32 ? t->data : tri_scratch((uint64_t)n * sizeof(float));
     for (int64_t i = 0; out && i < n; i++) {
         float value = t->dtype == TR_F32 ? out[i] : (float)((const double *)t->data)[i];
         if (!isfinite(value)) {

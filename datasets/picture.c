@@ -66,7 +66,7 @@ static bool make_plain(const tr_tensor *t, const char *what, tri_picture *p)
 {
     if (!check_picture(t, 0, what, "[H, W] or [H, W, C]")) return false;
     *p = (tri_picture){ t->shape[0], t->shape[1], t->rank == 3 ? t->shape[2] : 1, NULL };
-    uint8_t *bytes = tri_scratch((size_t)tr_numel(t));
+    uint8_t *bytes = tri_scratch((uint64_t)tr_numel(t));
     if (!bytes) return false;
     plain_rows(t, 0, 0, bytes, p->width * p->channels);
     p->bytes = bytes;
@@ -111,7 +111,7 @@ tr_tensor *tr_image_grid(const tr_tensor *images, const tr_image_grid_options *o
     memset(grid->data, o.background, (size_t)tr_numel(grid));
     tr_scope *scope = tr_scope_push();
     tri_picture p = { images->shape[1], images->shape[2], c, NULL };
-    uint8_t *bytes = tri_scratch((size_t)(p.height * p.width * c));
+    uint8_t    *bytes = tri_scratch((uint64_t)(p.height * p.width * c));
     int64_t pitch = grid->shape[1] * c;
     p.bytes = bytes;
     for (int64_t k = 0; bytes && k < n; k++) {
@@ -141,7 +141,7 @@ static void *encode_bmp(const tri_picture *p, int64_t *bytes)
                 (long long)p->height, (long long)p->width);
         return NULL;
     }
-    uint8_t *file = tr_scope_alloc((size_t)*bytes);
+    uint8_t *file = tr_scope_alloc((uint64_t)*bytes);
     if (!file) return NULL;
     memcpy(file, "BM", 2);
     put_u32(file + 2, *bytes);
@@ -163,6 +163,9 @@ static void *encode_bmp(const tri_picture *p, int64_t *bytes)
 
 void *tr_encode_image(const tr_tensor *picture, int64_t *bytes, const char **media_type)
 {
+    if (!tri_given(bytes, "encode_image: the place for the size") ||
+        !tri_given(media_type, "encode_image: the place for the type"))
+        return NULL;
     tri_picture p;
     if (!make_plain(picture, "encode_image", &p)) return NULL;
     *media_type = tri_png_built() ? "image/png" : "image/bmp";
@@ -209,6 +212,7 @@ static tr_status save_png(const char *path, const tri_picture *p)
 
 tr_status tr_save_image(const char *path, const tr_tensor *picture)
 {
+    if (!tri_given(path, "save_image: the path")) return tr_status_get();
     if (tri_failed()) return tr_status_get();
     bool png = ends_in(path, ".png"), ppm = ends_in(path, ".ppm"), pgm = ends_in(path, ".pgm");
     if (!png && !ppm && !pgm)
@@ -291,6 +295,7 @@ static tr_tensor *load_pnm(pnm_text *t, bool text, int64_t channels)
 
 tr_tensor *tr_load_image(const char *path)
 {
+    if (!tri_given(path, "load_image: the path")) return NULL;
     if (tri_failed()) return NULL;
     tr_scope *scope = tr_scope_push();
     int64_t bytes = 0;

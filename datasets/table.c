@@ -17,11 +17,6 @@ enum { MOST_CATEGORIES = 100, MOST_CLASSES = 1000, MOST_VALUES = TRI_CSV_COLUMNS
 
 /* --- Names -------------------------------------------------------------------------------- */
 
-static int by_text(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 /* Numbers by value and before texts; "1" and "1.0" are two names. */
 static int by_value(const void *a, const void *b)
 {
@@ -29,17 +24,8 @@ static int by_value(const void *a, const void *b)
     const bool first = tri_csv_number(*(const char *const *)a, &x);
     const bool second = tri_csv_number(*(const char *const *)b, &y);
     if (first != second) return first ? -1 : 1;
-    return first && x != y ? (x < y ? -1 : 1) : by_text(a, b);
-}
-
-/* Sorts texts and leaves each once; how many are left. */
-static int64_t sort_unique(const char **text, int64_t count)
-{
-    int64_t left = 0;
-    qsort(text, (size_t)count, sizeof *text, by_text);
-    for (int64_t i = 0; i < count; i++)
-        if (left == 0 || strcmp(text[i], text[left - 1]) != 0) text[left++] = text[i];
-    return left;
+    return first && x != y ? (x < y ? -1 : 1)
+                           : strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
 static int by_name(const void *a, const void *b)
@@ -50,7 +36,7 @@ static int by_name(const void *a, const void *b)
 /* The columns sorted by name. NULL and an error. */
 static const tr_column **sort_columns(const tr_column *column, int64_t count)
 {
-    const tr_column **sorted = tr_scope_alloc((size_t)count * sizeof *sorted);
+    const tr_column **sorted = tr_scope_alloc((uint64_t)count * sizeof *sorted);
     for (int64_t c = 0; c < count && sorted != NULL; c++) sorted[c] = &column[c];
     if (sorted != NULL) qsort(sorted, (size_t)count, sizeof *sorted, by_name);
     return sorted;
@@ -102,7 +88,7 @@ static tr_status read_cells(tri_table *t, char *argument)
     if (tri_csv_read(&t->csv, argument) != TR_OK) return tr_status_get();
     t->face.path = argument;
     t->face.columns = t->csv.columns;
-    t->face.column = t->column = tr_scope_alloc((size_t)t->csv.columns * sizeof *t->column);
+    t->face.column = t->column = tr_scope_alloc((uint64_t)t->csv.columns * sizeof *t->column);
     for (int64_t c = 0; c < t->csv.columns && t->column != NULL; c++)
         t->column[c].name = t->csv.name[c];
     for (int i = 0; i < count && t->column != NULL; i++) mark(t, name[i], kinds[kind[i]]);
@@ -162,8 +148,8 @@ static const char **class_names(const tri_table *t, const tr_column *label, int6
                                 int64_t *count)
 {
     const int64_t rows = t->csv.rows;
-    const char  **name = tr_scope_alloc((size_t)(label->categories + rows) * sizeof *name);
-    const char  **fresh = tri_scratch((size_t)rows * sizeof *fresh);
+    const char  **name = tr_scope_alloc((uint64_t)(label->categories + rows) * sizeof *name);
+    const char  **fresh = tri_scratch((uint64_t)rows * sizeof *fresh);
     if (name == NULL || fresh == NULL) return NULL;
     for (int64_t i = 0; i < rows; i++) {
         fresh[i] = cell_of(t, i, c);
@@ -172,7 +158,7 @@ static const char **class_names(const tri_table *t, const tr_column *label, int6
                 (long long)t->csv.line[i], label->name);
         return NULL;
     }
-    const int64_t found = sort_unique(fresh, rows);
+    const int64_t found = tri_csv_sort(fresh, rows);
     if (found > MOST_CLASSES) {
         tr_fail(TR_ERR_FILE, "%s: column \"%s\" has %lld different labels; at most %d are taken",
                 t->csv.path, label->name, (long long)found, MOST_CLASSES);
@@ -192,7 +178,7 @@ static tr_status read_labels(tr_dataset *d, tri_table *t, int64_t c, tri_rows *r
 {
     tr_column   *label = &t->column[c];
     const char **name = class_names(t, label, c, &d->classes);
-    int64_t *class = tr_scope_alloc((size_t)t->csv.rows * sizeof *class);
+    int64_t *class = tr_scope_alloc((uint64_t)t->csv.rows * sizeof *class);
     if (name == NULL || class == NULL) return tr_status_get();
     for (int64_t i = 0; i < t->csv.rows; i++)
         while (strcmp(name[class[i]], cell_of(t, i, c)) != 0) class[i]++;
@@ -209,11 +195,11 @@ static tr_status learn_categories(tr_column *column, const char **text, int64_t 
 {
     const char **all = text + known; /* room for a copy */
     memcpy(all, text, (size_t)known * sizeof *text);
-    const int64_t count = sort_unique(all, known);
+    const int64_t count = tri_csv_sort(all, known);
     column->kind = count > MOST_CATEGORIES ? TR_COLUMN_LEFT_OUT : TR_COLUMN_CATEGORY;
     if (count > MOST_CATEGORIES) return TR_OK;
-    const char **category = tr_scope_alloc((size_t)count * sizeof *category);
-    double      *share = tr_scope_alloc((size_t)count * sizeof *share);
+    const char **category = tr_scope_alloc((uint64_t)count * sizeof *category);
+    double      *share = tr_scope_alloc((uint64_t)count * sizeof *share);
     if (category == NULL || share == NULL) return tr_status_get();
     memcpy(category, all, (size_t)count * sizeof *category);
     qsort(category, (size_t)count, sizeof *category, by_value);
@@ -271,7 +257,7 @@ static int64_t width_of(const tr_column *column)
 static tr_status learn(tri_table *t, const tr_dataset *d)
 {
     const int64_t trains = d->count[TR_TRAIN];
-    const char  **text = tri_scratch((size_t)(2 * trains + 1) * sizeof *text);
+    const char  **text = tri_scratch((uint64_t)(2 * trains + 1) * sizeof *text);
     if (trains == 0)
         return tr_fail(TR_ERR_VALUE, "%s: has no training row to learn its columns from",
                        t->csv.path);
@@ -354,7 +340,7 @@ static tr_status settle(tr_dataset *d, const tr_dataset_options *options)
 {
     tri_table *t = d->source->table;
     if (options->table == NULL && learn(t, d) != TR_OK) return tr_status_get();
-    float *values = tr_scope_alloc((size_t)(t->csv.rows * t->face.values) * sizeof *values);
+    float *values = tr_scope_alloc((uint64_t)(t->csv.rows * t->face.values) * sizeof *values);
     for (int64_t c = 0; c < t->face.columns && values != NULL; c++)
         if (convert_column(d, t, c, values) != TR_OK) return tr_status_get();
     d->table = &t->face;

@@ -79,8 +79,8 @@ static void read_categories(tr_column *column, const tri_json *json, const char 
     const tri_json *names = tri_json_member(json, path, "categories", TRI_JSON_ARRAY);
     const tri_json *shares = label ? names : tri_json_member(json, path, "shares", TRI_JSON_ARRAY);
     if (tri_failed()) return;
-    const char **category = tr_scope_alloc((size_t)(names->count + 1) * sizeof *category);
-    double      *share = tr_scope_alloc((size_t)(names->count + 1) * sizeof *share);
+    const char **category = tr_scope_alloc((uint64_t)(names->count + 1) * sizeof *category);
+    double      *share = tr_scope_alloc((uint64_t)(names->count + 1) * sizeof *share);
     if (category == NULL || share == NULL) return;
     const tri_json *s = shares->first;
     for (const tri_json *n = names->first; n != NULL && s != NULL; n = n->next, s = s->next) {
@@ -129,7 +129,7 @@ static tr_table *read_table(const tri_json *json, const char *path)
     const tri_json *list = tri_json_member(json, path, "columns", TRI_JSON_ARRAY);
     tr_table       *table = tr_scope_alloc(sizeof *table);
     if (tri_failed()) return NULL;
-    tr_column *column = tr_scope_alloc((size_t)(list->count + 1) * sizeof *column);
+    tr_column *column = tr_scope_alloc((uint64_t)(list->count + 1) * sizeof *column);
     if (column == NULL) return NULL;
     for (const tri_json *v = list->first; v != NULL && !tri_failed(); v = v->next) {
         tr_column *c = &column[table->columns++];

@@ -1,25 +1,6 @@
-/* common.c: networks and losses that the models are composed of. Nothing here is a model. */
+/* common.c: what the models are composed of beside their networks: parts, distances, terms. Nothing
+ * here is a model. Read next: plain.c. */
 #include "models/zoo.h"
-
-tr_module *tri_mlp(int64_t in, const int64_t *hidden, int count, int64_t out, tr_activation act,
-                   tr_activation last)
-{
-    tr_module *net = tr_nn_sequence(NULL, 0);
-    for (int i = 0; i < count; i++) {
-        tr_nn_append(net, tr_nn_linear(in, hidden[i], act));
-        in = hidden[i];
-    }
-    tr_nn_append(net, tr_nn_linear(in, out, last));
-    return tri_failed() ? NULL : net;
-}
-
-tr_module *tri_mlp_mirror(int64_t in, const int64_t *hidden, int count, int64_t out,
-                          tr_activation act, tr_activation last)
-{
-    int64_t reversed[TR_MAX_SIZES];
-    for (int i = 0; i < count; i++) reversed[i] = hidden[count - 1 - i];
-    return tri_mlp(in, reversed, count, out, act, last);
-}
 
 /* A holder of parts: the model's file says in which order they are applied. */
 static tr_tensor *parts_forward(tr_module *m, tr_tensor *x)
@@ -116,47 +97,6 @@ tr_tensor *tri_reconstruction_loss(const tr_model *m, tri_distance kind, tr_acti
     return tr_scale(tr_sum(tri_counted(m, distance), TR_ALL_AXES, false), 1 / (double)n);
 }
 
-int tri_channels_setting(const tr_model *m, int64_t channels[TR_MAX_SIZES])
-{
-    const int count = tr_settings_sizes(m->settings, "channels", channels);
-    if (count >= 1 && count <= 12) return count;
-    tr_fail(TR_ERR_VALUE, "option channels: %d sizes; 1 .. 12 are needed", count);
-    return 0;
-}
-
-static const tr_layer_options by_two = { .conv = { .stride = { 2, 2 }, .padding = TR_PAD_SAME } };
-
-tr_module *tri_conv_down(const tr_model *m, const int64_t *channels, int count)
-{
-    tr_module *net = tr_nn_sequence(NULL, 0);
-    for (int i = 0; i < count; i++) {
-        const int64_t in = i > 0 ? channels[i - 1] : m->input.dim[2];
-        tr_nn_append(net, tr_nn_conv2d(in, channels[i], 3, TR_RELU, &by_two));
-    }
-    return net;
-}
-
-tr_module *tri_conv_up(const tr_model *m, const int64_t *channels, int count)
-{
-    tr_module *net = tr_nn_sequence(NULL, 0);
-    for (int i = count - 1; i >= 0; i--) {
-        const int64_t       out = i > 0 ? channels[i - 1] : m->input.dim[2];
-        const tr_activation act = i > 0 ? TR_RELU : TR_IDENTITY;
-        tr_nn_append(net, tr_nn_conv2d_transpose(channels[i], out, 3, act, &by_two));
-    }
-    return net;
-}
-
-tr_status tri_check_halving(const tr_model *m, int times)
-{
-    const int64_t factor = (int64_t)1 << times, h = m->input.dim[0], w = m->input.dim[1];
-    if (h % factor == 0 && w % factor == 0) return tr_status_get();
-    return tr_fail(TR_ERR_SHAPE,
-                   "%s: pictures of %lld x %lld cannot be halved %d times; the sides must be "
-                   "divisible by %lld",
-                   m->type->name, (long long)h, (long long)w, times, (long long)factor);
-}
-
 /* --- Options and terms
  * ---------------------------------------------------------------------------- */
 
@@ -172,73 +112,4 @@ tr_tensor *tri_add_term(tr_terms *terms, const char *name, tr_tensor *value)
     terms->name[terms->count] = name;
     terms->value[terms->count++] = value;
     return value;
-}
-
-/* --- Plain autoencoders
- * ---------------------------------------------------------------------------------- */
-
-tr_status tri_plain_build(tr_model *m, tr_module *encoder, tr_module *decoder, tr_activation output)
-{
-    tri_plain *p = tr_scope_alloc(sizeof *p);
-    if (p == NULL) return tr_status_get();
-    m->self = p;
-    p->distance = tr_settings_is(m->settings, "loss", "bce") ? TRI_BCE : TRI_MSE;
-    p->output = output;
-    return tri_autoencoder(m, encoder, decoder);
-}
-
-tr_status tri_plain_mlp(tr_model *m, tr_activation code, tr_activation output)
-{
-    int64_t       hidden[TR_MAX_SIZES];
-    const int     count = tr_settings_sizes(m->settings, "hidden", hidden);
-    const int64_t latent = tr_settings_int(m->settings, "latent");
-    return tri_plain_build(m, tri_mlp(m->pixels, hidden, count, latent, TR_RELU, code),
-                           tri_mlp_mirror(latent, hidden, count, m->pixels, TR_RELU, TR_IDENTITY),
-                           output);
-}
-
-tr_tensor *tri_plain_term(tr_model *m, tr_terms *terms, tr_tensor *code, tr_tensor *target)
-{
-    const tri_plain *p = m->self;
-    return tri_add_term(
-        terms, "reconstruction",
-        tri_reconstruction_loss(m, p->distance, p->output, tri_decode(m, code), target));
-}
-
-tr_terms tri_plain_loss(tr_model *m, tr_tensor *input, tr_tensor *target)
-{
-    tr_terms terms = { 0 };
-    terms.loss = tri_plain_term(m, &terms, tri_encode(m, input), target);
-    return terms;
-}
-
-tr_terms tri_rows_loss(tr_model *m, tr_tensor *x, tr_tensor *labels, tr_rng *rng)
-{
-    (void)labels;
-    (void)rng;
-    tr_tensor *rows = tri_rows(x);
-    return tri_plain_loss(m, rows, rows);
-}
-
-tr_terms tri_pictures_loss(tr_model *m, tr_tensor *x, tr_tensor *labels, tr_rng *rng)
-{
-    (void)labels;
-    (void)rng;
-    return tri_plain_loss(m, x, x);
-}
-
-tr_tensor *tri_pictures_decode(tr_model *m, tr_tensor *z)
-{
-    return tr_sigmoid(tri_decode(m, z));
-}
-
-tr_tensor *tri_rows_encode(tr_model *m, tr_tensor *x)
-{
-    return tri_encode(m, tri_rows(x));
-}
-
-tr_tensor *tri_rows_decode(tr_model *m, tr_tensor *z)
-{
-    const tri_plain *p = m->self;
-    return tr_clamp(tri_pictures(m, tr_activate(tri_decode(m, z), p->output)), 0, 1);
 }

@@ -18,7 +18,7 @@ static const tr_option options[] = {
     TRI_OPTION_HIDDEN(""),
     { "penalty", TR_OPTION_CHOICE, "closed", 0, 0, "closed|exact|random",
       "how the Jacobian's norm is found: closed needs hidden to be empty" },
-    { "lambda", TR_OPTION_FLOAT, "5e-3", 0, 1e6, NULL, "weight of the Jacobian's squared norm" },
+    { "lambda", TR_OPTION_FLOAT, "0.1", 0, 1e6, NULL, "weight of the Jacobian's squared norm" },
     TRI_OPTION_LOSS("bce"),
     { 0 },
 };
@@ -43,29 +43,18 @@ static tr_tensor *closed_norm(const tr_model *m, tr_tensor *h)
     return tr_sum(tr_mul(tr_square(slope), columns), TR_ALL_AXES, false);
 }
 
-/* sum_n |d projection / d x_n|^2, where the projection sums over the pictures, which do not mix. */
-static tr_tensor *walk(tr_tensor *projection, tr_tensor *x, bool differentiable)
-{
-    tr_tensor *total = tr_sum(projection, TR_ALL_AXES, false), *g = NULL;
-    tr_grad(&total, 1, &x, 1, &g, &(tr_grad_options){ .create_graph = differentiable });
-    return tr_sum(tr_square(g), TR_ALL_AXES, false);
-}
-
 /* The inner gradient needs a recorded encoder, in evaluation too; there it is not differentiated.
  */
 static tr_tensor *walked_norm(tr_model *m, tr_tensor *rows, tr_rng *rng)
 {
     const bool recording = tr_set_recording(true);
     tr_tensor *x = tr_variable(tr_detach(rows));
-    tr_tensor *h = tri_encode(m, x), *sum = NULL; /* [N, D] */
-    if (tr_settings_is(m->settings, "penalty", "random")) {
-        sum = h != NULL ? walk(tr_mul(h, tr_normal_like(h, rng)), x, recording) : NULL;
-    } else {
-        for (int64_t j = 0; h != NULL && j < tr_dim(h, 1); j++) {
-            tr_tensor *square = walk(tr_narrow(h, 1, j, 1), x, recording);
-            sum = sum != NULL ? tr_add(sum, square) : square;
-        }
-    }
+    tr_tensor *h = tri_encode(m, x), *squares = NULL; /* [N, D], [N] */
+    if (h != NULL && tr_settings_is(m->settings, "penalty", "random"))
+        squares = tri_squared_slope(tr_mul(h, tr_normal_like(h, rng)), x, recording);
+    else
+        squares = tri_jacobian_squares(h, x, recording);
+    tr_tensor *sum = tr_sum(squares, TR_ALL_AXES, false);
     tr_set_recording(recording);
     return sum;
 }

@@ -15,6 +15,26 @@ static const tr_option options[] = {
     { 0 },
 };
 
+/* Sizes: a convolution of kernel k, stride s and padding p makes floor((n + 2p - k) / s) + 1 pixels
+ * of n. Several n give the same size, so its transpose has a choice; here it is always s times its
+ * input, the inverse of 'same' padding, and pictures must be divisible by s for each layer.
+ *
+ * As matrices: the convolution is y = C x with a sparse C, its gradient by x is C^T g, and the
+ * transposed convolution is x -> C^T x with a kernel of its own. So the forward pass of one is the
+ * backward pass of the other, and neither inverts it. With kernel 3 and stride 2, output pixels get
+ * 1, 2 or 4 contributions by the parity of their place: the checkerboard (Odena et al. 2016).
+ *
+ * What stride saves: a layer that halves the picture computes a quarter of the outputs, and no
+ * layer works at full size with many channels. On 28 x 28 pictures that is 0.5 million
+ * multiply-adds against 15 million of conv.c (`tenrec summary` counts them), and a code of 1,568
+ * numbers, twice the picture's, as in conv.c a structure and not a bottleneck. channels=16,32,8
+ * would make one, but 28 can be halved only twice; images of 32 x 32 can be halved five times.
+ *
+ * The ways up compared: repeating pixels and convolving (conv.c) gives every output the same number
+ * of contributions, so no checkerboard, but computes with four equal inputs; a transposed
+ * convolution learns how to fill in, with a kernel of its own for each of the four parities of a
+ * place. upsample_conv2d in nn.h folds the former into four small kernels as well, so the two
+ * differ in which kernels they can say, not in how they are computed. */
 static tr_status build(tr_model *m)
 {
     int64_t   channels[TR_MAX_SIZES];

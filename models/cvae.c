@@ -106,6 +106,27 @@ static tr_tensor *sample(tr_model *m, int64_t count, tr_rng *rng)
     return labels != NULL ? tri_mean_pictures(m, beside(z, condition(m, labels, TR_F32))) : NULL;
 }
 
+static const char *torch(const tr_model *m, bool decoding)
+{
+    const tri_variational *v = m->self;
+    if (v->law != TRI_BERNOULLI) return NULL;
+    if (decoding) return "        x = torch.sigmoid(self.decoder(x))\n";
+    return "        classes = self.encoder_0.in_features - x.shape[1]\n"
+           "        costs, codes = [], []\n"
+           "        for label in range(classes):\n"
+           "            c = F.one_hot(torch.full((len(x),), label), classes).to(x)\n"
+           "            h = self.encoder(torch.cat((x, c), 1))\n"
+           "            mean, log_variance = self.mean(h), self.log_variance(h)\n"
+           "            code = torch.cat((mean, c), 1)\n"
+           "            cost = F.binary_cross_entropy_with_logits(\n"
+           "                self.decoder(code), x, reduction='none').sum(1)\n"
+           "            kl = 0.5 * (mean ** 2 + log_variance.exp() - log_variance - 1).sum(1)\n"
+           "            costs.append(cost + kl)\n"
+           "            codes.append(code)\n"
+           "        best = torch.stack(costs).argmin(0)\n"
+           "        x = torch.stack(codes)[best, torch.arange(len(x))]\n";
+}
+
 const tr_model_type tri_model_cvae = {
     .name = "cvae",
     .summary = "a variational autoencoder given the label",
@@ -121,4 +142,5 @@ const tr_model_type tri_model_cvae = {
     .decode = tri_mean_pictures,
     .sample = sample,
     .log_weights = log_weights,
+    .torch = torch,
 };

@@ -19,6 +19,21 @@ static const tr_option options[] = {
     { 0 },
 };
 
+/* Why this is more than a filter. With squared error the best restoration is the mean of all clean
+ * pictures that could have given the noisy one, E(x | x~): the network learns that mean. For small
+ * Gaussian noise it moves x~ uphill in the density of pictures,
+ *
+ *     E(x | x~) - x~ = level^2 d ln p(x~) / dx~                       (Miyasawa 1961; Alain &
+ * Bengio 2014, theorem 1)
+ *
+ * so a denoising autoencoder knows the slope of ln p without ever computing p. Seen from the code:
+ * what noise changes must not change the code, as in contractive.c, where the same is demanded of
+ * the derivative. At levels far from the one it was trained at the mean is another one, and the
+ * network does not know; `tenrec denoise` measures how much that costs.
+ *
+ * Seen on MNIST, `--epochs 5`: 15.5 dB from 9.4 dB at the level it knows; salt and pepper of 0.25,
+ * which it never saw, 14.8 dB from 9.2. Little noise it makes worse, 14.4 dB from 20.7 at 0.125:
+ * what 32 numbers cannot hold is lost, noise or not. */
 static tr_status build(tr_model *m)
 {
     return tri_check_noise(m) == TR_OK ? tri_plain_mlp(m, TR_RELU, TR_SIGMOID) : tr_status_get();

@@ -112,6 +112,12 @@ typedef struct tr_model_type {
      * from q(z|x) for each image: [samples, N]. */
     tr_tensor *(*log_weights)(tr_model *model, tr_tensor *x, tr_tensor *labels, int64_t samples,
                               tr_rng *rng);
+
+    /* Optional, of models that do more than their parts in turn: encode, or decode, as PyTorch puts
+     * it, for tr_export_torch: lines of a Python method that make the code of rows x [N, pixels],
+     * or the pixels of codes x. self.PART(x) is a part, self.PART_0 its first layer without
+     * activation, buffers go by their names. NULL: there is no such form of these settings. */
+    const char *(*torch)(const tr_model *model, bool decode);
 } tr_model_type;
 
 struct tr_model {
@@ -155,6 +161,10 @@ TR_API tr_tensor *tr_model_reconstruct(tr_model *m, tr_tensor *x); /* decode(enc
 TR_API tr_tensor *tr_model_corrupt(tr_model *m, tr_tensor *x, tr_rng *rng);
 TR_API tr_tensor *tr_model_sample(tr_model *m, int64_t count, tr_rng *rng);
 TR_API tr_status  tr_model_fit(tr_model *m, tr_next_batch next, void *context);
+
+/* |dz/dx|_F of each image, [N]: how much its code moves when the image does (Rifai et al. 2011).
+ * One walk through the graph for each number of the code. */
+TR_API tr_tensor *tr_model_jacobian(tr_model *m, tr_tensor *x);
 
 /* Noise on pictures in [0, 1]; level is the standard deviation of gaussian noise, the probability
  * of the others. */

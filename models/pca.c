@@ -124,6 +124,13 @@ static tr_tensor *sample(tr_model *m, int64_t count, tr_rng *rng)
     return decode(m, tr_mul(e, tr_sqrt(tr_clamp(p->variance, 0, 1e300))));
 }
 
+static const char *torch(const tr_model *m, bool decoding)
+{
+    (void)m;
+    return decoding ? "        x = (x @ self.components.t() + self.mean).clamp(0, 1)\n"
+                    : "        x = (x - self.mean) @ self.components\n";
+}
+
 const tr_model_type tri_model_pca = {
     .name = "pca",
     .summary = "principal components, exact: the linear baseline",
@@ -139,4 +146,5 @@ const tr_model_type tri_model_pca = {
     .decode = decode,
     .sample = sample,
     .fit = fit,
+    .torch = torch,
 };

@@ -108,7 +108,7 @@ static tr_tensor *layer_loss(const tr_model *m, tr_tensor *rows, int k)
 {
     const stacked *s = m->self;
     const bool     recording = tr_set_recording(false); /* what comes before is frozen */
-    tr_tensor *x = input_of(s, rows, k);
+    tr_tensor     *x = input_of(s, rows, k);
     tr_set_recording(recording);
     tr_tensor *raw = tr_forward(s->decoder[k], tr_forward(s->encoder[k], x));
     return k == 0 ? tri_reconstruction_loss(m, TRI_BCE, TR_SIGMOID, raw, x)
@@ -122,14 +122,34 @@ static tr_terms loss(tr_model *m, tr_tensor *x, tr_tensor *labels, tr_rng *rng)
     const stacked *s = m->self;
     const int      phase = phase_of(m);
     tr_tensor     *rows = tri_rows(x);
-    tr_tensor     *error = phase < s->count
-                               ? layer_loss(m, rows, phase)
-                               : tri_reconstruction_loss(m, TRI_BCE, TR_SIGMOID,
-                                                         output_of(m, encode(m, x)), rows);
+    tr_tensor     *error = phase < s->count ? layer_loss(m, rows, phase)
+                                            : tri_reconstruction_loss(m, TRI_BCE, TR_SIGMOID,
+                                                                      output_of(m, encode(m, x)), rows);
     tr_terms       terms = { 0 };
     terms.loss = tri_add_term(&terms, "reconstruction", error);
     tri_add_term(&terms, "phase", tr_scalar(x->dtype, phase + 1));
     return terms;
+}
+
+#define LAYERS(part)                                                                               \
+    "        " part "s = [m for name, m in self.named_children() if name.startswith('" part "_')]" \
+    "\n"
+
+static const char *torch(const tr_model *m, bool decoding)
+{
+    const stacked *s = m->self;
+    if (decoding && s->concat)
+        return LAYERS("decoder") "        x = torch.sigmoid(decoders[-1](x))\n"
+                                 "        x = x[:, :x.shape[1] >> (len(decoders) - 1)]\n";
+    if (decoding)
+        return LAYERS("decoder") "        for decoder in reversed(decoders):\n"
+                                 "            x = torch.sigmoid(decoder(x))\n";
+    if (!s->concat) return "        x = self.encoder(x)\n";
+    return LAYERS("encoder")
+        LAYERS("decoder") "        for encoder, decoder in zip(encoders[:-1], decoders[:-1]):\n"
+                          "            y = torch.sigmoid(decoder(torch.sigmoid(encoder(x))))\n"
+                          "            x = torch.cat((x, y), 1)\n"
+                          "        x = torch.sigmoid(encoders[-1](x))\n";
 }
 
 const tr_model_type tri_model_stacked = {
@@ -145,4 +165,5 @@ const tr_model_type tri_model_stacked = {
     .loss = loss,
     .encode = encode,
     .decode = decode,
+    .torch = torch,
 };

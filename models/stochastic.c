@@ -76,6 +76,15 @@ static tr_tensor *decode(tr_model *m, tr_tensor *z)
     return tri_pictures(m, tr_sigmoid(mean));
 }
 
+static const char *torch(const tr_model *m, bool decoding)
+{
+    if (!decoding)
+        return "        x = self.encoder(x)\n"
+               "        x = x / torch.sqrt((x ** 2).mean(1, keepdim=True) + 1e-6)\n";
+    return gaussian(m) ? "        x = torch.sigmoid(self.decoder(x).chunk(2, 1)[0])\n"
+                       : "        x = torch.sigmoid(self.decoder(x))\n";
+}
+
 const tr_model_type tri_model_stochastic = {
     .name = "stochastic",
     .summary = "encoder and decoder are distributions",
@@ -89,4 +98,5 @@ const tr_model_type tri_model_stochastic = {
     .loss = loss,
     .encode = encode,
     .decode = decode,
+    .torch = torch,
 };

@@ -21,6 +21,20 @@ static const tr_option options[] = {
     { 0 },
 };
 
+/* Where the bound comes from. For any q(z|x), with p(x, z) = p(z) p(x|z),
+ *
+ *     ln p(x) = E_q ln p(x, z) / q(z|x)  +  KL(q(z|x) || p(z|x))  >=  ELBO
+ *
+ * since the last term, how far the encoder's guess is from the true posterior, is never negative.
+ * The first one is what variational.c computes; the reconstruction takes one code for each picture,
+ * the KL of two normal distributions has a closed form. A code drawn by z = mu + sigma e has a
+ * derivative by mu and sigma; one drawn in any other way would need the score function and its
+ * variance.
+ *
+ * Seen on MNIST, `--epochs 5`: 83.8 nats of reconstruction and 25.0 of KL. With beta = 4 the KL
+ * falls to 8.6 and the reconstruction rises to 119.0: less is said of each picture. Whether what is
+ * left lies in separate numbers is a question to pictures with known factors, `tenrec train vae
+ * --data shapes` and `tenrec eval --factors`. */
 static tr_terms loss(tr_model *m, tr_tensor *x, tr_tensor *labels, tr_rng *rng)
 {
     (void)labels;

@@ -1,6 +1,5 @@
 /* variational.c: distributions over codes and over pixels; the evidence lower bound. Everything is
- * kept per picture, [N] or [k, N] nats, until a loss averages: importance weights need it so. Read
- * next: vae.c, iwae.c.                                                                          */
+ * kept per picture, [N] or [k, N] nats, until a loss averages: importance weights need it so. */
 #include "models/variational.h"
 
 #include <math.h>
@@ -153,8 +152,7 @@ tr_tensor *tri_log_weights(const tr_model *m, tr_tensor *input, tr_tensor *condi
     return tr_add(tri_log_pixels(m, raw, rows), log_prior);
 }
 
-/* --- Entrances of models without condition ------------------------------------------------------
- */
+/* --- Models without condition ----------------------------------------------------------------- */
 
 tr_tensor *tri_mean_code(tr_model *m, tr_tensor *x)
 {

@@ -1,7 +1,6 @@
 /* zoo.c: the list of models, and the checked entrances to what a model can do. */
 #include "models/zoo.h"
 
-#include <math.h>
 #include <string.h>
 
 static const tr_model_type *const types[] = {
@@ -17,12 +16,13 @@ static const tr_model_type *const types[] = {
 
 const tr_model_type *const *tr_model_types(int *count)
 {
-    *count = (int)(sizeof types / sizeof types[0]);
+    if (count != NULL) *count = (int)(sizeof types / sizeof types[0]);
     return types;
 }
 
 const tr_model_type *tr_model_find(const char *name)
 {
+    if (!tri_given(name, "model_find: the name")) return NULL;
     if (tri_failed()) return NULL;
     int    count;
     char   known[360] = "";
@@ -41,7 +41,8 @@ const tr_model_type *tr_model_find(const char *name)
 tr_model *tr_model_new(const tr_model_type *type, tr_settings *settings, tr_shape input,
                        int64_t classes, uint64_t seed)
 {
-    if (tri_failed() || type == NULL) return NULL;
+    if (!tri_given(type, "model_new: the type")) return NULL;
+    if (tri_failed()) return NULL;
     if (input.rank != 3 || tri_shape_numel(input) < 1 || !tri_check_shape(input, type->name)) {
         char text[200];
         tr_fail(TR_ERR_SHAPE, "%s: pictures must be [height, width, channels]; got %s", type->name,
@@ -66,7 +67,7 @@ static bool check_pictures(const tr_model *m, const tr_tensor *x)
 {
     if (tri_failed()) return false;
     if (m == NULL) {
-        tr_fail(TR_ERR_VALUE, "the model is NULL");
+        tr_fail(TR_ERR_VALUE, "model: the model is NULL");
         return false;
     }
     if (!tri_check_alive(x, m->type->name)) return false;
@@ -83,7 +84,7 @@ static bool check_pictures(const tr_model *m, const tr_tensor *x)
 
 void tr_model_set_target(tr_model *m, tr_tensor *target, tr_tensor *known)
 {
-    if (m == NULL) return;
+    if (!tri_given(m, "model_set_target: the model")) return;
     m->target = target;
     m->known = known;
 }
@@ -119,11 +120,15 @@ static bool check_labels(const tr_model *m, const tr_tensor *x, const tr_tensor 
     return false;
 }
 
+bool tri_check_batch(const tr_model *m, const tr_tensor *x, const tr_tensor *labels)
+{
+    return check_pictures(m, x) && check_labels(m, x, labels) && check_target(m, x);
+}
+
 tr_terms tr_model_loss(tr_model *m, tr_tensor *x, tr_tensor *labels, tr_rng *rng)
 {
     tr_terms none = { 0 };
-    if (!check_pictures(m, x) || !check_labels(m, x, labels) || !check_target(m, x)) return none;
-    return m->type->loss(m, x, labels, rng);
+    return tri_check_batch(m, x, labels) ? m->type->loss(m, x, labels, rng) : none;
 }
 
 tr_tensor *tr_model_encode(tr_model *m, tr_tensor *x)
@@ -133,7 +138,9 @@ tr_tensor *tr_model_encode(tr_model *m, tr_tensor *x)
 
 tr_tensor *tr_model_decode(tr_model *m, tr_tensor *z)
 {
-    return tri_failed() || m == NULL ? NULL : m->type->decode(m, z);
+    if (!tri_given(m, "model_decode: the model") || !tri_check_alive(z, "model_decode"))
+        return NULL;
+    return tri_failed() ? NULL : m->type->decode(m, z);
 }
 
 tr_tensor *tr_model_reconstruct(tr_model *m, tr_tensor *x)
@@ -151,7 +158,8 @@ tr_tensor *tr_model_corrupt(tr_model *m, tr_tensor *x, tr_rng *rng)
 
 tr_tensor *tr_model_sample(tr_model *m, int64_t count, tr_rng *rng)
 {
-    if (tri_failed() || m == NULL) return NULL;
+    if (!tri_given(m, "model_sample: the model")) return NULL;
+    if (tri_failed()) return NULL;
     if (count < 1) {
         tr_fail(TR_ERR_VALUE, "sample: %lld pictures were asked for; at least 1 is needed",
                 (long long)count);
@@ -164,49 +172,11 @@ tr_tensor *tr_model_sample(tr_model *m, int64_t count, tr_rng *rng)
 
 tr_status tr_model_fit(tr_model *m, tr_next_batch next, void *context)
 {
-    if (tri_failed() || m == NULL) return tr_status_get();
+    if (!tri_given(m, "model_fit: the model") ||
+        !tri_given(next, "model_fit: the function that gives batches"))
+        return tr_status_get();
+    if (tri_failed()) return tr_status_get();
     if (m->type->fit != NULL) return m->type->fit(m, next, context);
     return tr_fail(TR_ERR_STATE, "%s: is trained in steps, by its gradient; pca is fitted",
                    m->type->name);
-}
-
-/* --- Likelihood --------------------------------------------------------------------------------
- */
-
-/* Sums of exponentials, kept as their logarithm, over parts that fit in memory: the size of a part
- * follows from the shape of x alone. */
-static void add_log_weights(tr_model *m, tr_tensor *x, tr_tensor *labels, int64_t samples,
-                            tr_rng *rng, tr_tensor *total)
-{
-    const int64_t part = 1 + 2048 / (tr_dim(x, 0) + 1);
-    for (int64_t done = 0; done < samples && !tri_failed(); done += part) {
-        tr_scope     *scope = tr_scope_push();
-        const int64_t k = samples - done < part ? samples - done : part;
-        tr_tensor    *log_w = m->type->log_weights(m, x, labels, k, rng);
-        tr_tensor    *sum = tr_logsumexp(log_w, TR_AXES(0), false);
-        if (done > 0)
-            sum = tr_logsumexp(tr_stack((tr_tensor *[]){ total, sum }, 2, 0), TR_AXES(0), false);
-        tr_assign(total, sum);
-        tr_scope_pop(scope);
-    }
-}
-
-tr_tensor *tr_model_log_likelihood(tr_model *m, tr_tensor *x, tr_tensor *labels, int64_t samples,
-                                   tr_rng *rng)
-{
-    if (!check_pictures(m, x) || !check_labels(m, x, labels) || !check_target(m, x)) return NULL;
-    if (m->type->log_weights == NULL || samples < 1) {
-        if (samples < 1)
-            tr_fail(TR_ERR_VALUE, "log_likelihood: samples is %lld; at least 1 is needed",
-                    (long long)samples);
-        else
-            tr_fail(TR_ERR_STATE, "%s: gives pictures no likelihood; vae does", m->type->name);
-        return NULL;
-    }
-    const bool recording = tr_set_recording(false);
-    tr_tensor *total = tr_zeros(x->dtype, TR_SHAPE(tr_dim(x, 0)));
-    add_log_weights(m, x, labels, samples, rng, total);
-    tr_tensor *result = tr_add_scalar(total, -log((double)samples));
-    tr_set_recording(recording);
-    return result;
 }

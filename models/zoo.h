@@ -25,6 +25,10 @@ tr_module *tri_parts(void);
 /* Makes m->net with the two parts; they get the names encoder and decoder. */
 tr_status tri_autoencoder(tr_model *m, tr_module *encoder, tr_module *decoder);
 
+/* Whether x is a batch of the model's pictures, labels, if any, a class for each, and what was set
+ * as the target fits them; else an error. */
+bool tri_check_batch(const tr_model *m, const tr_tensor *x, const tr_tensor *labels);
+
 /* Pictures [N, H, W, C] as rows [N, pixels], and back. */
 tr_tensor *tri_rows(tr_tensor *x);
 tr_tensor *tri_pictures(const tr_model *m, tr_tensor *rows);
@@ -60,6 +64,12 @@ tr_status tri_check_halving(const tr_model *m, int times);
 /* x as the options "noise" and "level" spoil it (noise.c); and their check. */
 tr_tensor *tri_corrupt(tr_model *m, tr_tensor *x, tr_rng *rng);
 tr_status  tri_check_noise(const tr_model *m);
+
+/* Of x and what was computed from it, each picture apart (jacobian.c): the squared norm of the
+ * derivative by x of a picture's values, added up; and the sum of that over the columns of h. Both
+ * give [N]; differentiable: by the weights, once more. */
+tr_tensor *tri_squared_slope(tr_tensor *projection, tr_tensor *x, bool differentiable);
+tr_tensor *tri_jacobian_squares(tr_tensor *h, tr_tensor *x, bool differentiable);
 
 /* The activation that a setting names; its choices are names of activations. */
 tr_activation tri_activation_setting(const tr_model *m, const char *name);

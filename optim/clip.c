@@ -35,7 +35,7 @@ static double sum_of_squares(const tr_tensor *g)
 {
     tr_scope *scratch = tr_scope_push();
     const int64_t pieces = (tr_numel(g) + PIECE - 1) / PIECE;
-    square_pass pass = { g, tri_scratch((size_t)pieces * sizeof(double)) };
+    square_pass   pass = { g, tri_scratch((uint64_t)pieces * sizeof(double)) };
     double sum = 0;
     if (pass.sums != NULL) {
         tri_parallel_for(tr_numel(g), PIECE, square_piece, &pass);
@@ -96,7 +96,7 @@ static tr_status change_gradients(tr_named_list parameters, double scale, double
     for (int64_t i = 0; i < parameters.count; i++) {
         tr_tensor *g = gradient(parameters, i);
         if (g == NULL) continue;
-        tri_storage *fresh = tri_storage_new((size_t)tr_numel(g) * tr_dtype_size(g->dtype));
+        tri_storage *fresh = tri_storage_new((uint64_t)tr_numel(g) * tr_dtype_size(g->dtype));
         if (fresh == NULL) return tr_status_get();
         change_pass pass = { g, fresh->data, scale, limit };
         tri_parallel_for(tr_numel(g), TRI_RULE_GRAIN, change_piece, &pass);

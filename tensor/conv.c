@@ -147,15 +147,15 @@ static bool make_pass(conv *s, pass *p, const tr_tensor *w, const int64_t *shape
     p->elements = count_elements(&s->h, ph) * count_elements(&s->w, pw);
     p->k = p->elements * s->in;
     if (s->few) {
-        p->terms = tri_scratch((size_t)p->elements * sizeof *p->terms);
+        p->terms = tri_scratch((uint64_t)p->elements * sizeof *p->terms);
         if (p->terms) note_terms(s, p, ph, pw);
         return p->terms != NULL;
     }
-    const size_t bytes = (size_t)(s->groups * s->panels * p->k * s->block.cols * s->block.size);
-    p->at = tri_scratch((size_t)p->k * sizeof *p->at);
+    const uint64_t bytes = (uint64_t)(s->groups * s->panels * p->k * s->block.cols * s->block.size);
+    p->at = tri_scratch((uint64_t)p->k * sizeof *p->at);
     p->b = tri_scratch(bytes);
     if (!p->at || !p->b) return false;
-    if (s->out % s->block.cols) memset(p->b, 0, bytes);
+    if (s->out % s->block.cols) memset(p->b, 0, (size_t)bytes);
     pack_weights(s, p, w, ph, pw);
     return true;
 }
@@ -300,9 +300,9 @@ static void plan_items(conv *s)
 
 static bool make_passes(conv *s, const tr_tensor *w, const int64_t *shape)
 {
-    s->passes = tri_scratch((size_t)s->pass_count * sizeof *s->passes);
-    s->b_at = tri_scratch((size_t)(s->h.window * s->w.window * s->in) * sizeof *s->b_at);
-    s->channel_at = tri_scratch((size_t)s->in * sizeof *s->channel_at);
+    s->passes = tri_scratch((uint64_t)s->pass_count * sizeof *s->passes);
+    s->b_at = tri_scratch((uint64_t)(s->h.window * s->w.window * s->in) * sizeof *s->b_at);
+    s->channel_at = tri_scratch((uint64_t)s->in * sizeof *s->channel_at);
     if (!s->passes || !s->b_at || !s->channel_at) return false;
     for (int64_t c = 0; c < s->in; c++) s->channel_at[c] = c;
     for (int64_t k = 0; k < s->h.window * s->w.window * s->in; k++) s->b_at[k] = k * s->block.cols;
@@ -344,7 +344,7 @@ static tr_status run(tr_tensor *y, const tr_tensor *x, const tr_tensor *w, const
     plan_few(&s);
     plan_items(&s);
     const int64_t items = s.images * s.blocks;
-    s.slots = tri_scratch((size_t)(tri_ceil_div(items, s.grain) * s.slot_bytes));
+    s.slots = tri_scratch((uint64_t)(tri_ceil_div(items, s.grain) * s.slot_bytes));
     if (!s.slots || !make_passes(&s, w, y->shape)) return tr_status_get();
     tri_parallel_for(items, s.grain, convolve_items, &s);
     return TR_OK;

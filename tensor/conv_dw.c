@@ -172,7 +172,7 @@ static bool make_runs(gradient *s, int64_t dilation)
     const bool    merged = dilation == 1 && s->groups == 1;
     const int64_t each = merged ? s->w.window * s->in : s->in, pixel = s->in * s->groups;
     s->run_count = s->h.window * (merged ? 1 : s->w.window);
-    s->runs = tri_scratch((size_t)s->run_count * sizeof *s->runs);
+    s->runs = tri_scratch((uint64_t)s->run_count * sizeof *s->runs);
     if (!s->runs) return false;
     for (int64_t i = 0; i < s->run_count; i++) {
         const int64_t r = merged ? i : i / s->w.window, t = merged ? 0 : i % s->w.window;
@@ -220,10 +220,10 @@ static bool make_memory(gradient *s)
     s->frame_bytes = (s->frame_bytes + 63) / 64 * 64;
     s->slot_bytes = s->frame_bytes + (s->packed ? pixels * s->g_pitch * size : 0);
     s->slot_bytes = (s->slot_bytes + 63) / 64 * 64;
-    s->slots = tri_scratch((size_t)(s->pieces * s->slot_bytes));
-    s->parts = tri_scratch((size_t)(s->pieces * s->dw_rows * s->out * s->groups * size));
-    s->x_at = tri_scratch((size_t)pixels * sizeof *s->x_at);
-    s->g_at = tri_scratch((size_t)pixels * sizeof *s->g_at);
+    s->slots = tri_scratch((uint64_t)(s->pieces * s->slot_bytes));
+    s->parts = tri_scratch((uint64_t)(s->pieces * s->dw_rows * s->out * s->groups * size));
+    s->x_at = tri_scratch((uint64_t)pixels * sizeof *s->x_at);
+    s->g_at = tri_scratch((uint64_t)pixels * sizeof *s->g_at);
     if (!s->slots || !s->parts || !s->x_at || !s->g_at) return false;
     for (int64_t k = 0; k < pixels; k++) {
         const int64_t j = k % s->cols, i = k / s->cols % s->item_rows;

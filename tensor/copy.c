@@ -248,14 +248,14 @@ static void fill_row(const void *context, int64_t n, char *const data[], const i
 tr_status tri_fill(tr_tensor *dst, double value)
 {
     const float f32 = (float)value;
-    const int64_t i64 = to_i64(value);
-    const uint8_t u8 = to_u8(value);
+    uint32_t bits;
+    memcpy(&bits, &f32, sizeof bits);
     filling f = { 0, tr_dtype_size(dst->dtype) };
     switch (dst->dtype) {
-    case TR_F32: memcpy(&f.value, &f32, sizeof f32); break;
+    case TR_F32: f.value = bits; break;
     case TR_F64: memcpy(&f.value, &value, sizeof value); break;
-    case TR_I64: memcpy(&f.value, &i64, sizeof i64); break;
-    case TR_U8: memcpy(&f.value, &u8, sizeof u8); break;
+    case TR_I64: f.value = (uint64_t)to_i64(value); break;
+    case TR_U8: f.value = to_u8(value); break;
     }
     tri_walk w;
     tri_walk_init(&w, 1, (const tr_tensor *[]){ dst });

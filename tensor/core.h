@@ -31,6 +31,9 @@ tri_thread *tri_this_thread(void);
 /* True after an error: callers return NULL or the status at once. */
 bool tri_failed(void);
 
+/* False and an error, "WHAT is NULL", where it is: "module_save: the module". */
+bool tri_given(const void *pointer, const char *what);
+
 /* After reading a file: what was refused for its contents' sake is said of the file. A message that
  * does not begin with its name gets it. */
 void tri_error_in(const char *file);
@@ -67,17 +70,17 @@ typedef struct tri_storage {
     void       *data;
 } tri_storage;
 
-tri_storage *tri_storage_new(size_t bytes); /* refs = 1; indeterminate contents; NULL and error */
+tri_storage *tri_storage_new(uint64_t bytes); /* refs = 1; indeterminate contents; NULL and error */
 void         tri_storage_ref(tri_storage *s);
 void         tri_storage_unref(tri_storage *s); /* NULL is allowed */
 
 /* Block of the calling thread's cache or of the allocator, 64-byte aligned. */
-void *tri_block_new(size_t bytes);
-void  tri_block_free(void *block, size_t bytes);
+void *tri_block_new(uint64_t bytes);
+void  tri_block_free(void *block, uint64_t bytes);
 
 /* Scratch memory of the innermost scope, 64-byte aligned, indeterminate; drivers push a scope
  * first. */
-void *tri_scratch(size_t bytes);
+void *tri_scratch(uint64_t bytes);
 
 /* a * b and a + b for sizes; false on overflow or negative operands. */
 bool tri_mul_size(int64_t a, int64_t b, int64_t *product);
@@ -100,6 +103,9 @@ tr_tensor *tri_alias(const tr_tensor *t);
 
 /* x itself where it is contiguous, else a contiguous copy in the innermost scope. No graph. */
 const tr_tensor *tri_contiguous(const tr_tensor *x);
+
+/* Whether it is there and its scope still open. */
+bool tri_alive(const tr_tensor *t);
 
 /* False and an error naming `what` where t is NULL or its scope was closed. */
 bool tri_check_alive(const tr_tensor *t, const char *what);
@@ -139,7 +145,7 @@ typedef struct tri_slots {
     int         count;
 } tri_slots;
 
-bool  tri_slots_make(tri_slots *s, size_t bytes); /* before the loop; false and an error */
+bool  tri_slots_make(tri_slots *s, uint64_t bytes); /* before the loop; false and an error */
 void *tri_slot_take(tri_slots *s);                /* 64-byte aligned */
 void  tri_slot_give(tri_slots *s, void *slot);
 
@@ -166,5 +172,17 @@ bool tri_file_missing(const char *path);
 /* The whole file in scratch memory of the innermost scope (a zero byte follows); NULL and an error.
  */
 char *tri_read_file(const char *path, int64_t max_bytes, int64_t *count);
+
+/* Files hold numbers with the low byte first, whatever this machine does. Makes this machine's
+ * values of a file's in place, or the other way round. */
+void tri_swap_to_little(void *values, int64_t count, size_t size);
+
+/* The values of t as a file holds them, row-major, in t or the innermost scope; NULL and an error.
+ */
+const void *tri_file_values(const tr_tensor *t);
+
+/* A number of so many bytes, at most 8, the low one first. */
+uint64_t tri_get_little(const void *bytes, int count);
+void     tri_put_little(void *bytes, int count, uint64_t value);
 
 #endif

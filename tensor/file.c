@@ -1,6 +1,7 @@
 /* file.c: reading whole files, and writing them so that a reader sees the old file or the new one,
  * never a part: temporary file in the same folder, fsync, rename, fsync of the folder. A process
- * that dies on the way leaves the temporary file, NAME.tmp-PID.
+ * that dies on the way leaves the temporary file, NAME.tmp-PID. And the order of bytes in numbers,
+ * which is the same in files for every machine.
  *
  * System calls are used directly, not stdio: an interrupted call (EINTR) is made again, a short
  * write goes on, and each failure is seen with its reason. tests/test_disk.sh lets every one of
@@ -172,6 +173,46 @@ static int64_t read_all(int file, char *bytes, int64_t count)
     return got;
 }
 
+static bool low_byte_first(void)
+{
+    const uint16_t one = 1;
+    return *(const uint8_t *)&one == 1;
+}
+
+void tri_swap_to_little(void *values, int64_t count, size_t size)
+{
+    for (int64_t i = 0; !low_byte_first() && i < count; i++) {
+        uint8_t *value = (uint8_t *)values + (size_t)i * size;
+        for (size_t low = 0, high = size - 1; low < high; low++, high--) {
+            const uint8_t kept = value[low];
+            value[low] = value[high];
+            value[high] = kept;
+        }
+    }
+}
+
+const void *tri_file_values(const tr_tensor *t)
+{
+    const tr_tensor *values = tri_contiguous(t);
+    if (values == NULL || low_byte_first()) return values != NULL ? values->data : NULL;
+    tr_tensor *swapped = tr_from(t->dtype, tr_shape_of(t), values->data);
+    if (swapped == NULL) return NULL;
+    tri_swap_to_little(swapped->data, tr_numel(t), tr_dtype_size(t->dtype));
+    return swapped->data;
+}
+
+uint64_t tri_get_little(const void *bytes, int count)
+{
+    uint64_t value = 0;
+    for (int i = 0; i < count; i++) value |= (uint64_t)((const uint8_t *)bytes)[i] << 8 * i;
+    return value;
+}
+
+void tri_put_little(void *bytes, int count, uint64_t value)
+{
+    for (int i = 0; i < count; i++) ((uint8_t *)bytes)[i] = (uint8_t)(value >> 8 * i);
+}
+
 char *tri_read_file(const char *path, int64_t max_bytes, int64_t *count)
 {
     if (tri_failed()) return NULL;
@@ -189,7 +230,7 @@ char *tri_read_file(const char *path, int64_t max_bytes, int64_t *count)
     } else if (info.st_size > max_bytes) {
         tr_fail(TR_ERR_FILE, "%s: %lld bytes are more than the %lld allowed here", path,
                 (long long)info.st_size, (long long)max_bytes);
-    } else if ((bytes = tri_scratch((size_t)info.st_size + 1)) != NULL) {
+    } else if ((bytes = tri_scratch((uint64_t)info.st_size + 1)) != NULL) {
         const int64_t got = read_all(file, bytes, info.st_size);
         if (got < 0) fail_path("read", path);
         if (got >= 0 && got < info.st_size)

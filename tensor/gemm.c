@@ -405,11 +405,11 @@ static tr_status run(plan *s)
     tri_slots          packed;
     if (panels > 0) {
         s->packed = &packed;
-        if (!tri_slots_make(&packed, (size_t)(panels * s->width * s->depth) * s->size))
+        if (!tri_slots_make(&packed, (uint64_t)(panels * s->width * s->depth) * s->size))
             return tr_status_get();
     }
     if (s->pieces > 1) {
-        s->parts = tri_scratch((size_t)(s->pieces * s->batches * p->m * p->n) * s->size);
+        s->parts = tri_scratch((uint64_t)(s->pieces * s->batches * p->m * p->n) * s->size);
         if (!s->parts) return tr_status_get();
     }
     tri_parallel_for(s->batches * s->pieces * s->row_tasks * s->column_tasks, 1, multiply_body, s);
@@ -463,7 +463,7 @@ static tr_status multiply_turned(const tri_product *p)
     turned.c_row = p->m;
     tr_scope *scope = tr_scope_push();
     if (!scope) return tr_status_get();
-    turned.c = tri_scratch((size_t)(p->m * p->n) * p->a.size);
+    turned.c = tri_scratch((uint64_t)(p->m * p->n) * p->a.size);
     if (turned.c && multiply(&turned) == TR_OK)
         tri_parallel_for(p->n, TRI_PACK_MAX, turn_body, (const tri_product *[]){ p, &turned });
     tr_scope_pop(scope);

@@ -264,7 +264,7 @@ tr_status tri_argsort(tr_tensor *index, const tr_tensor *x, int axis, bool desce
     const tr_tensor *view = tri_axis_last(x, axis), *from = view ? tri_contiguous(view) : NULL;
     tr_tensor *to = tri_axis_last(index, axis);
     tr_tensor *result = from ? tri_new(TR_I64, tr_shape_of(from)) : NULL;
-    keyed *scratch = result ? tri_scratch(2 * sizeof(keyed) * (size_t)tr_numel(x)) : NULL;
+    keyed    *scratch = result ? tri_scratch(2 * sizeof(keyed) * (uint64_t)tr_numel(x)) : NULL;
     tr_status status = tr_status_get();
     if (scratch != NULL && to != NULL) {
         sorting s = { from, scratch, result->data, x->shape[axis], descending };

@@ -405,8 +405,8 @@ tr_status tri_eigh(tr_tensor *values, tr_tensor *vectors, const tr_tensor *a, in
     if (count * n == 0) return tr_status_get();
     tr_scope  *scope = tr_scope_push();
     tr_tensor *matrices = load(a), *w = tri_new(TR_F64, tr_shape_of(values));
-    double    *z = tri_scratch((size_t)(n * n + 4 * n) * sizeof *z);
-    pair      *order = tri_scratch((size_t)n * sizeof *order);
+    double    *z = tri_scratch((uint64_t)(n * n + 4 * n) * sizeof *z);
+    pair      *order = tri_scratch((uint64_t)n * sizeof *order);
     if (matrices != NULL && w != NULL && z != NULL && order != NULL) {
         double *d = z + n * n, *e = d + n, *v = e + n, *p = v + n;
         for (int64_t k = 0; k < count && *bad < 0; k++) {

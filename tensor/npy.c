@@ -8,10 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
-#error "tensor files are little-endian: add byte swapping for this machine"
-#endif
-
 enum { MAGIC_BYTES = 6, MAX_HEADER = 1 << 20, ALIGN = 64, HEADER = 512 };
 
 static const char magic[] = "\x93NUMPY";
@@ -50,24 +46,24 @@ static size_t make_header(const tr_tensor *t, char bytes[HEADER])
     used += (size_t)snprintf(text + used, HEADER - 10 - used, t->rank == 1 ? ",), }" : "), }");
     text[used] = ' ';
     const size_t size = (10 + used + 1 + ALIGN - 1) / ALIGN * ALIGN;
-    const uint16_t length = (uint16_t)(size - 10);
-    memcpy(bytes + 8, &length, sizeof length);
+    tri_put_little(bytes + 8, 2, size - 10);
     bytes[size - 1] = '\n';
     return size;
 }
 
 tr_status tr_save_npy(const char *path, const tr_tensor *t)
 {
+    if (!tri_given(path, "save_npy: the path")) return tr_status_get();
     if (tri_failed() || !tri_check_alive(t, "save_npy")) return tr_status_get();
     tr_scope *scratch = tr_scope_push();
-    const tr_tensor *values = tri_contiguous(t);
-    if (values != NULL) {
+    const void *values = tri_file_values(t);
+    if (!tri_failed()) {
         char header[HEADER];
-        const size_t size = make_header(values, header);
+        const size_t size = make_header(t, header);
         tri_writer w;
         tri_writer_open(&w, path);
         tri_writer_write(&w, header, size);
-        tri_writer_write(&w, values->data, (size_t)tr_numel(values) * tr_dtype_size(values->dtype));
+        tri_writer_write(&w, values, (size_t)tr_numel(t) * tr_dtype_size(t->dtype));
         tri_writer_close(&w);
     }
     tr_scope_pop(scratch);
@@ -182,8 +178,7 @@ static bool read_dictionary(reader *r)
 /* Finds the header's text: sets at and end. */
 static bool find_header(reader *r, int64_t size)
 {
-    uint16_t short_length;
-    uint32_t length = 0;
+    int64_t length = 0;
     if (size < 10 || memcmp(r->bytes, magic, MAGIC_BYTES) != 0) return fail_at(r, "no .npy file");
     const int version = (unsigned char)r->bytes[6];
     if (version < 1 || version > 2 || r->bytes[7] != 0) {
@@ -191,16 +186,11 @@ static bool find_header(reader *r, int64_t size)
         return fail_at(r, "a version other than 1.0 and 2.0");
     }
     r->at = r->bytes + (version == 1 ? 10 : 12);
-    if (size >= 12 || version == 1) {
-        memcpy(&short_length, r->bytes + 8, sizeof short_length);
-        if (version == 2)
-            memcpy(&length, r->bytes + 8, sizeof length);
-        else
-            length = short_length;
-    }
+    if (size >= 12 || version == 1)
+        length = (int64_t)tri_get_little(r->bytes + 8, version == 1 ? 2 : 4);
     if (length > MAX_HEADER) return fail_at(r, "a header of more than 1048576 bytes");
     r->end = r->at + length;
-    if (r->at - r->bytes + (int64_t)length > size) {
+    if (r->at - r->bytes + length > size) {
         r->at = r->bytes + size;
         return fail_at(r, "the file ends within its header");
     }
@@ -235,6 +225,7 @@ static tr_tensor *make_tensor(const reader *r)
     if (t == NULL) return NULL;
     const int64_t count = tr_numel(t);
     if (count > 0) memcpy(t->data, r->end, (size_t)count * tr_dtype_size(r->dtype));
+    tri_swap_to_little(t->data, count, tr_dtype_size(r->dtype));
     if (!r->fortran || r->shape.rank < 2) return t;
     int64_t stride[TR_MAX_RANK], step = 1;
     for (int i = 0; i < r->shape.rank; i++) {
@@ -248,6 +239,7 @@ static tr_tensor *make_tensor(const reader *r)
 
 tr_tensor *tr_load_npy(const char *path)
 {
+    if (!tri_given(path, "load_npy: the path")) return NULL;
     if (tri_failed()) return NULL;
     tr_scope *scratch = tr_scope_push();
     int64_t size = 0;

@@ -243,12 +243,13 @@ void tri_parallel_for(int64_t n, int64_t                                        
 
 /* --- Slots -------------------------------------------------------------------------------------- */
 
-bool tri_slots_make(tri_slots *s, size_t bytes)
+bool tri_slots_make(tri_slots *s, uint64_t bytes)
 {
     s->count = tr_threads();
-    s->bytes = (bytes + 63) / 64 * 64;
-    s->memory = tri_scratch((size_t)s->count * s->bytes);
-    s->taken = tri_scratch((size_t)s->count * sizeof *s->taken);
+    bytes = (bytes + 63) / 64 * 64;
+    s->memory = tri_scratch((uint64_t)s->count * bytes);
+    s->bytes = (size_t)bytes;
+    s->taken = tri_scratch((uint64_t)s->count * sizeof *s->taken);
     if (!s->memory || !s->taken) return false;
     for (int i = 0; i < s->count; i++) atomic_init(&s->taken[i], false);
     return true;

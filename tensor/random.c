@@ -24,6 +24,9 @@ tr_rng tr_rng_stream(uint64_t seed, uint64_t stream)
 
 void tr_rng_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4])
 {
+    if (!tri_given(counter, "rng_philox: the counter") || !tri_given(key, "rng_philox: the key") ||
+        !tri_given(out, "rng_philox: the result"))
+        return;
     uint32_t c[4] = { counter[0], counter[1], counter[2], counter[3] };
     uint32_t key0 = key[0], key1 = key[1];
     for (int round = 0; round < 10; round++) {
@@ -127,6 +130,16 @@ tr_tensor *tr_normal_like(const tr_tensor *x, tr_rng *rng)
 /* --- Integers
  * -------------------------------------------------------------------------------------------- */
 
+/* The upper half of the 128-bit product a b; *low is the lower one. */
+static uint64_t multiply_wide(uint64_t a, uint64_t b, uint64_t *low)
+{
+    const uint64_t mask = 0xFFFFFFFF, a0 = a & mask, a1 = a >> 32, b0 = b & mask, b1 = b >> 32;
+    const uint64_t middle = a1 * b0 + (a0 * b0 >> 32); /* at most 2^64 - 2^32: no carry is lost */
+    const uint64_t other = a0 * b1 + (middle & mask);
+    *low = a * b;
+    return a1 * b1 + (middle >> 32) + (other >> 32);
+}
+
 /* Value i of a draw, in [0, bound): 64 bits times bound, the upper half (Lemire 2019). The few
  * products whose lower half would favour some values are rejected: then the block's image under the
  * generator takes its place, so that a value never depends on its neighbours. */
@@ -141,8 +154,9 @@ static uint64_t bounded(const tr_rng *rng, uint64_t i, uint64_t bound)
         tr_rng_philox(words, key, words);
         const uint32_t *pair = words + 2 * (i % 2);
         const uint64_t bits = (uint64_t)pair[0] << 32 | pair[1];
-        const unsigned __int128 product = (unsigned __int128)bits * bound;
-        if ((uint64_t)product >= excess) return (uint64_t)(product >> 64);
+        uint64_t        low;
+        const uint64_t  high = multiply_wide(bits, bound, &low);
+        if (low >= excess) return high;
     }
 }
 

@@ -158,7 +158,7 @@ static bool fold_rows(pieces *p)
     folded.inner = folded.row_stride = wide;
     folded.per_piece = rows < COLUMN_PIECE ? rows : COLUMN_PIECE;
     folded.pieces = ceil_div(rows, folded.per_piece);
-    folded.y = tri_scratch((size_t)((folded.pieces * fold + rest) * p->inner * size));
+    folded.y = tri_scratch((uint64_t)((folded.pieces * fold + rest) * p->inner * size));
     if (folded.y == NULL) return false;
     run_pieces(&folded);
     memcpy(folded.y + folded.pieces * wide * size, p->x + rows * wide * size,
@@ -189,7 +189,7 @@ static tr_status reduce_groups(const reducer *r, tr_tensor *y, const void *x,
         p.per_piece = p.count < per_piece ? p.count : per_piece;
         p.pieces = ceil_div(p.count, p.per_piece);
         if (p.pieces == 1) break;
-        p.y = tri_scratch((size_t)(p.outer * p.pieces * p.inner) * r->size);
+        p.y = tri_scratch((uint64_t)(p.outer * p.pieces * p.inner) * r->size);
         if (p.y == NULL) return tr_status_get();
         run_pieces(&p);
         p.x = p.y;

@@ -64,7 +64,7 @@ tr_status tri_relu_gradient(tr_tensor *u, tr_tensor *sum, const tr_tensor *g, co
         s.u = u->data;
         s.g = g->data;
         s.y = y->data;
-        s.sums = tri_scratch((size_t)(pieces * bytes));
+        s.sums = tri_scratch((uint64_t)(pieces * bytes));
         if (s.sums) {
             tri_parallel_for(s.rows, s.piece, mask_body, &s);
             add_pieces(&s, pieces);

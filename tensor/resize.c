@@ -59,8 +59,8 @@ typedef enum method { NEAREST, BILINEAR, BILINEAR_ALIGNED } method;
 
 static bool make_axis(axis *a, int64_t in, int64_t out, method how)
 {
-    a->mixes = tri_scratch((size_t)out * sizeof *a->mixes);
-    a->ranges = tri_scratch((size_t)in * sizeof *a->ranges);
+    a->mixes = tri_scratch((uint64_t)out * sizeof *a->mixes);
+    a->ranges = tri_scratch((uint64_t)in * sizeof *a->ranges);
     if (!a->mixes || !a->ranges) return false;
     for (int64_t h = 0; h < in; h++) a->ranges[h] = (range){ out, 0 };
     for (int64_t i = 0; i < out; i++) {

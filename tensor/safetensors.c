@@ -11,11 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LENGTH_BYTES = 8, MAX_HEADER = 16 << 20, MAX_TENSORS = 65536, ALIGN = 8 };
-
-#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
-#error "tensor files are little-endian: add byte swapping for this machine"
-#endif
+enum { LENGTH_BYTES = 8, MAX_HEADER = 16 << 20, MAX_TENSORS = 8192, ALIGN = 8 };
 
 static const char metadata_key[] = "__metadata__";
 
@@ -90,7 +86,7 @@ static void add_metadata(tri_text *header, const char *const *metadata, bool mor
  * that all are aligned. */
 static int64_t *file_order(const tr_named_list *tensors)
 {
-    int64_t *order = tri_scratch((size_t)tensors->count * sizeof *order + 1), used = 0;
+    int64_t *order = tri_scratch((uint64_t)tensors->count * sizeof *order + 1), used = 0;
     for (size_t size = 8; order != NULL && size > 0; size /= 2)
         for (int64_t i = 0; i < tensors->count; i++)
             if (tr_dtype_size(tensors->items[i].tensor->dtype) == size) order[used++] = i;
@@ -100,7 +96,7 @@ static int64_t *file_order(const tr_named_list *tensors)
 /* Entries stand in the order of the list, so that loading gives that order back. */
 static void add_entries(tri_text *header, const tr_named_list *tensors, const int64_t *order)
 {
-    int64_t *begin = tri_scratch((size_t)tensors->count * sizeof *begin + 1), offset = 0;
+    int64_t *begin = tri_scratch((uint64_t)tensors->count * sizeof *begin + 1), offset = 0;
     for (int64_t k = 0; begin != NULL && k < tensors->count; k++) {
         begin[order[k]] = offset;
         offset += byte_count(tensors->items[order[k]].tensor);
@@ -132,14 +128,17 @@ static tri_text make_header(const char *path, const tr_named_list *tensors, cons
 static void write_values(tri_writer *w, const tr_tensor *t)
 {
     tr_scope *scratch = tr_scope_push();
-    const tr_tensor *values = tri_contiguous(t);
-    if (values != NULL) tri_writer_write(w, values->data, (size_t)byte_count(values));
+    const void *values = tri_file_values(t);
+    if (!tri_failed()) tri_writer_write(w, values, (size_t)byte_count(t));
     tr_scope_pop(scratch);
 }
 
 tr_status tr_save_safetensors(const char *path, const tr_named_list *tensors,
                               const char *const *metadata)
 {
+    if (!tri_given(path, "save_safetensors: the path") ||
+        !tri_given(tensors, "save_safetensors: the list"))
+        return tr_status_get();
     if (tri_failed() || !check_names(path, tensors)) return tr_status_get();
     tr_scope *scratch = tr_scope_push();
     int64_t *order = file_order(tensors);
@@ -147,9 +146,10 @@ tr_status tr_save_safetensors(const char *path, const tr_named_list *tensors,
     if (order != NULL) header = make_header(path, tensors, order, metadata);
     if (!tri_failed()) {
         tri_writer w;
-        const uint64_t length = header.count;
+        char       length[LENGTH_BYTES];
+        tri_put_little(length, LENGTH_BYTES, header.count);
         tri_writer_open(&w, path);
-        tri_writer_write(&w, &length, LENGTH_BYTES);
+        tri_writer_write(&w, length, LENGTH_BYTES);
         tri_writer_write(&w, header.bytes, header.count);
         for (int64_t k = 0; !tri_failed() && k < tensors->count; k++)
             write_values(&w, tensors->items[order[k]].tensor);
@@ -278,7 +278,7 @@ static int compare_places(const void *a, const void *b)
 /* The tensors must fill the rest of the file: one after the other, none sharing a byte. */
 static bool check_layout(const contents *c)
 {
-    const entry **sorted = tri_scratch((size_t)c->count * sizeof *sorted + 1);
+    const entry **sorted = tri_scratch((uint64_t)c->count * sizeof *sorted + 1);
     if (sorted == NULL) return false;
     for (int64_t i = 0; i < c->count; i++) sorted[i] = &c->entries[i];
     qsort(sorted, (size_t)c->count, sizeof *sorted, compare_places);
@@ -316,7 +316,7 @@ static bool read_entries(contents *c, const tri_json *header)
                 (long long)tensors, MAX_TENSORS);
         return false;
     }
-    c->entries = tr_scope_alloc((size_t)tensors * sizeof *c->entries + 1);
+    c->entries = tr_scope_alloc((uint64_t)tensors * sizeof *c->entries + 1);
     if (c->entries == NULL) return false;
     for (const tri_json *v = header->first; v != NULL; v = v->next)
         if (v != c->metadata && !read_entry(c, v, &c->entries[c->count++])) return false;
@@ -326,8 +326,7 @@ static bool read_entries(contents *c, const tri_json *header)
 /* Reads and checks everything, into the innermost scope. */
 static bool read_contents(contents *c, const char *path)
 {
-    int64_t size = 0;
-    uint64_t length;
+    int64_t     size = 0;
     const char *bytes = tri_read_file(path, INT64_MAX / 2, &size);
     if (bytes == NULL) return false;
     *c = (contents){ .path = path };
@@ -336,7 +335,7 @@ static bool read_contents(contents *c, const char *path)
                 (long long)size);
         return false;
     }
-    memcpy(&length, bytes, LENGTH_BYTES);
+    const uint64_t length = tri_get_little(bytes, LENGTH_BYTES);
     if (length > MAX_HEADER) {
         tr_fail(TR_ERR_FILE, "%s: a header of %llu bytes is longer than the %d allowed", path,
                 (unsigned long long)length, MAX_HEADER);
@@ -368,6 +367,7 @@ static void push_tensors(const contents *c, tr_named_list *tensors)
         tr_tensor *t = tri_new(e->dtype, e->shape);
         if (t == NULL) break;
         if (e->end > e->begin) memcpy(t->data, c->values + e->begin, (size_t)(e->end - e->begin));
+        tri_swap_to_little(t->data, tr_numel(t), tr_dtype_size(e->dtype));
         tr_named_push(tensors, e->name, t);
     }
     if (tri_failed()) tensors->count = before;
@@ -377,7 +377,7 @@ static void push_tensors(const contents *c, tr_named_list *tensors)
 static const char **copy_metadata(const contents *c)
 {
     const int64_t count = c->metadata != NULL ? c->metadata->count : 0;
-    const char **pairs = tr_scope_alloc((size_t)(2 * count + 1) * sizeof *pairs);
+    const char  **pairs = tr_scope_alloc((uint64_t)(2 * count + 1) * sizeof *pairs);
     int64_t used = 0;
     for (const tri_json *v = count > 0 ? c->metadata->first : NULL; v != NULL; v = v->next) {
         const char *texts[] = { v->key, v->string };
@@ -411,11 +411,17 @@ static tr_status load(const char *path, tr_named_list *tensors, const char ***me
 
 tr_status tr_load_safetensors(const char *path, tr_named_list *tensors)
 {
+    if (!tri_given(path, "load_safetensors: the path") ||
+        !tri_given(tensors, "load_safetensors: the list"))
+        return tr_status_get();
     return tri_failed() ? tr_status_get() : load(path, tensors, NULL);
 }
 
 tr_status tr_load_safetensors_metadata(const char *path, const char *const **metadata)
 {
+    if (!tri_given(path, "load_safetensors_metadata: the path") ||
+        !tri_given(metadata, "load_safetensors_metadata: the result"))
+        return tr_status_get();
     const char **pairs = NULL;
     if (!tri_failed()) load(path, NULL, &pairs);
     *metadata = pairs;

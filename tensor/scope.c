@@ -19,11 +19,9 @@
 #define TELL_SANITIZER 1
 #endif
 #endif
-#ifdef TELL_SANITIZER
-#include <sanitizer/asan_interface.h>
-#else
-#define ASAN_POISON_MEMORY_REGION(address, bytes)   ((void)(address), (void)(bytes))
-#define ASAN_UNPOISON_MEMORY_REGION(address, bytes) ((void)(address), (void)(bytes))
+#ifdef TELL_SANITIZER /* not every gcc has <sanitizer/asan_interface.h> */
+void __asan_poison_memory_region(void const volatile *address, size_t bytes);
+void __asan_unpoison_memory_region(void const volatile *address, size_t bytes);
 #endif
 
 enum {
@@ -136,29 +134,39 @@ tri_thread *tri_this_thread(void)
 
 /* The address sanitizer sees blocks of the allocator only. It is told of what lies in them, so that
  * it reports a byte beyond what was asked for, or of what was given back, too. */
-static void *show(void *memory_given, size_t bytes, size_t available)
+static void *show(void *block, size_t bytes, size_t available)
 {
-    ASAN_POISON_MEMORY_REGION(memory_given, available);
-    ASAN_UNPOISON_MEMORY_REGION(memory_given, bytes);
-    return memory_given;
+#ifdef TELL_SANITIZER
+    __asan_poison_memory_region(block, available);
+    __asan_unpoison_memory_region(block, bytes);
+#else
+    (void)bytes, (void)available;
+#endif
+    return block;
 }
+
+/* The largest block: 7/8 of what an object may have on this machine, which is a class. Sizes are 64
+ * bits wide here and in every call that asks for memory, also where a pointer has 32, so that a
+ * product of sizes arrives whole and is refused rather than cut. */
+static const uint64_t largest_block = (uint64_t)PTRDIFF_MAX / 8 * 7;
 
 /* Rounds up to the next size (8 + m) 2^e, 0 <= m < 8, at least 512 bytes; *index is its class. */
-static size_t round_to_class(size_t bytes, int *index)
+static size_t round_to_class(uint64_t bytes, int *index)
 {
     if (bytes < 512) bytes = 512; /* so that every size is a multiple of the alignment */
-    int    exponent = 63 - __builtin_clzll((unsigned long long)bytes);
-    size_t step = (size_t)1 << (exponent - 3);
-    size_t rounded = (bytes + step - 1) & ~(step - 1);
+    int      exponent = 63 - __builtin_clzll((unsigned long long)bytes);
+    uint64_t step = (uint64_t)1 << (exponent - 3);
+    uint64_t rounded = (bytes + step - 1) & ~(step - 1);
     exponent = 63 - __builtin_clzll((unsigned long long)rounded);
     *index = (exponent - 9) * STEPS_PER_OCTAVE + (int)((rounded >> (exponent - 3)) & 7);
-    return rounded;
+    return (size_t)rounded;
 }
 
-void *tri_block_new(size_t bytes)
+void *tri_block_new(uint64_t bytes)
 {
-    if (bytes > (size_t)1 << 60) {
-        tr_fail(TR_ERR_MEMORY, "out of memory: %zu bytes were asked for", bytes);
+    if (bytes > largest_block) {
+        tr_fail(TR_ERR_MEMORY, "out of memory: %llu bytes were asked for",
+                (unsigned long long)bytes);
         return NULL;
     }
     int         index;
@@ -175,17 +183,17 @@ void *tri_block_new(size_t bytes)
         block = allocator.alloc(allocator.context, ALIGNMENT, size);
         if (block == NULL) {
             tr_memory_trim();
-            tr_fail(TR_ERR_MEMORY, "out of memory: %zu bytes were asked for, %lld are in use",
-                    bytes, (long long)memory.live_bytes);
+            tr_fail(TR_ERR_MEMORY, "out of memory: %llu bytes were asked for, %lld are in use",
+                    (unsigned long long)bytes, (long long)memory.live_bytes);
             return NULL;
         }
     }
     memory.live_bytes += (int64_t)size;
     if (memory.live_bytes > memory.peak_bytes) memory.peak_bytes = memory.live_bytes;
-    return show(block, bytes, size);
+    return show(block, (size_t)bytes, size);
 }
 
-void tri_block_free(void *block, size_t bytes)
+void tri_block_free(void *block, uint64_t bytes)
 {
     if (block == NULL) return;
     int    index;
@@ -203,12 +211,13 @@ void tri_block_free(void *block, size_t bytes)
 void tr_memory_trim(void)
 {
     for (int index = 0; index < CLASSES; index++) {
-        const size_t step = (size_t)1 << (index / STEPS_PER_OCTAVE + 6);
-        const size_t size = step * (size_t)(STEPS_PER_OCTAVE + index % STEPS_PER_OCTAVE);
+        const uint64_t step = (uint64_t)1 << (index / STEPS_PER_OCTAVE + 6);
+        const uint64_t size = step * (uint64_t)(STEPS_PER_OCTAVE + index % STEPS_PER_OCTAVE);
         while (memory.cache[index] != NULL) {
             free_block *block = memory.cache[index];
             memory.cache[index] = block->next;
-            allocator.release(allocator.context, show(block, size, size), size);
+            allocator.release(allocator.context, show(block, (size_t)size, (size_t)size),
+                              (size_t)size);
         }
     }
     memory.cache_bytes = 0;
@@ -224,12 +233,12 @@ tr_memory_stats tr_memory(void)
 
 /* --- Storage ---------------------------------------------------------------------------------- */
 
-tri_storage *tri_storage_new(size_t bytes)
+tri_storage *tri_storage_new(uint64_t bytes)
 {
     tri_storage *s = tri_block_new(STORAGE_HEADER + bytes);
     if (s == NULL) return NULL;
     atomic_init(&s->refs, 1);
-    s->bytes = bytes;
+    s->bytes = (size_t)bytes;
     s->version = 0;
     s->data = (char *)s + STORAGE_HEADER;
     return s;
@@ -259,10 +268,10 @@ static bool add_chunk(tr_scope *scope, size_t bytes)
 }
 
 /* 64-byte aligned memory from the scope's chunks; indeterminate. */
-static void *scope_memory(tr_scope *scope, size_t bytes)
+static void *scope_memory(tr_scope *scope, uint64_t wanted)
 {
-    const size_t wanted = bytes;
-    bytes = (bytes + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+    if (wanted > largest_block) return tri_block_new(wanted); /* the error */
+    const size_t bytes = ((size_t)wanted + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
     chunk *c = scope->chunks;
     if (c == NULL || c->bytes - c->used < bytes) {
         const size_t usual = c == NULL ? FIRST_CHUNK : CHUNK;
@@ -277,18 +286,18 @@ static void *scope_memory(tr_scope *scope, size_t bytes)
     }
     void *result = (char *)c + c->used;
     c->used += bytes;
-    return show(result, wanted, bytes);
+    return show(result, (size_t)wanted, bytes);
 }
 
-void *tr_scope_alloc(size_t bytes)
+void *tr_scope_alloc(uint64_t bytes)
 {
     if (tri_failed()) return NULL;
     void *result = scope_memory(tri_this_thread()->scope, bytes);
-    if (result != NULL) memset(result, 0, bytes);
+    if (result != NULL) memset(result, 0, (size_t)bytes);
     return result;
 }
 
-void *tri_scratch(size_t bytes)
+void *tri_scratch(uint64_t bytes)
 {
     if (tri_failed()) return NULL;
     return scope_memory(tri_this_thread()->scope, bytes);
@@ -342,6 +351,7 @@ void tr_scope_pop(tr_scope *scope)
 
 tr_status tr_scope_own(void *object, void (*release)(void *object))
 {
+    if (!tri_given(release, "scope_own: the release function")) return tr_status_get();
     tr_scope *scope = tri_this_thread()->scope;
     owned    *o = scope_memory(scope, sizeof *o);
     if (o == NULL) {

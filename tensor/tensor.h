@@ -120,7 +120,7 @@ TR_API tr_tensor *tr_scope_keep(tr_tensor *t) TR_MUST_USE;
 TR_API tr_status tr_scope_own(void *object, void (*release)(void *object));
 
 /* Zeroed memory that lives as long as the innermost scope; NULL and an error if none is left. */
-TR_API void *tr_scope_alloc(size_t bytes);
+TR_API void *tr_scope_alloc(uint64_t bytes);
 
 /* Gives memory kept for reuse by the calling thread back to the system. */
 TR_API void tr_memory_trim(void);
@@ -240,7 +240,7 @@ TR_API tr_tensor *tr_named_find(const tr_named_list *list, const char *name);
 
 /* safetensors: dtypes F32, F64, I64, U8. `metadata`: key, value, key, value, ..., NULL; or NULL.
  * Reading checks everything the format promises (offsets in order, without hole or overlap, sizes
- * that fit shapes, at most 65,536 tensors and 16 MiB of header) and names the tensor at fault. */
+ * that fit shapes, at most 8,192 tensors and 16 MiB of header) and names the tensor at fault. */
 TR_API tr_status tr_save_safetensors(const char *path, const tr_named_list *tensors,
                                      const char *const *metadata);
 TR_API tr_status tr_load_safetensors(const char *path, tr_named_list *tensors);

@@ -292,8 +292,8 @@ static bool make_memory(folded *s, bool backward, int64_t depth, int64_t a_step,
     } else {
         bytes += (s->item_rows + s->kh + 1) * (s->w + s->kw + 1) * s->pitch * s->size;
     }
-    s->a_at = tri_scratch((size_t)depth * 2 * sizeof *s->a_at);
-    if (!s->a_at || !tri_slots_make(&s->slots, (size_t)bytes)) return false;
+    s->a_at = tri_scratch((uint64_t)depth * 2 * sizeof *s->a_at);
+    if (!s->a_at || !tri_slots_make(&s->slots, (uint64_t)bytes)) return false;
     s->b_at = s->a_at + depth;
     for (int64_t k = 0; k < depth; k++) {
         s->a_at[k] = k * a_step;
@@ -304,10 +304,10 @@ static bool make_memory(folded *s, bool backward, int64_t depth, int64_t a_step,
 
 static tr_status convolve(folded *s, const tr_tensor *w)
 {
-    const size_t bytes = (size_t)(s->in * s->pitch * s->size);
+    const uint64_t bytes = (uint64_t)(s->in * s->pitch * s->size);
     s->weights = tri_scratch(bytes);
     if (!s->weights || !make_memory(s, false, s->in, 1, s->pitch)) return tr_status_get();
-    memset(s->weights, 0, bytes);
+    memset(s->weights, 0, (size_t)bytes);
     for (int64_t e = 0; e < s->kh * s->kw; e++)
         for (int64_t c = 0; c < s->in; c++)
             memcpy(s->weights + (c * s->pitch + e * s->out) * s->size,
@@ -320,10 +320,10 @@ static tr_status convolve(folded *s, const tr_tensor *w)
 static tr_status x_gradient(folded *s, const tr_tensor *w)
 {
     const int64_t width = s->block.cols, panels = tri_ceil_div(s->in, width);
-    const size_t  bytes = (size_t)(panels * width * s->columns * s->size);
+    const uint64_t bytes = (uint64_t)(panels * width * s->columns * s->size);
     s->weights = tri_scratch(bytes);
     if (!s->weights || !make_memory(s, true, s->columns, 1, width)) return tr_status_get();
-    if (s->in % width) memset(s->weights, 0, bytes);
+    if (s->in % width) memset(s->weights, 0, (size_t)bytes);
     for (int64_t e = 0; e < s->kh * s->kw; e++) {
         const tri_operand rows = { (const char *)w->data + e * s->in * s->out * s->size,
                                    (size_t)s->size, s->out, 1 };
@@ -339,7 +339,7 @@ static tr_status w_gradient(folded *s, tr_tensor *dw)
 {
     s->grain = tri_ceil_div(s->items, PIECES);
     const int64_t pieces = tri_ceil_div(s->items, s->grain);
-    s->parts = tri_scratch((size_t)(pieces * s->in * s->pitch * s->size));
+    s->parts = tri_scratch((uint64_t)(pieces * s->in * s->pitch * s->size));
     if (!s->parts || !make_memory(s, true, s->item_rows * s->w, s->in, s->pitch))
         return tr_status_get();
     tri_parallel_for(s->items, s->grain, differentiate_w, s);

@@ -135,7 +135,7 @@ static void turn_elements(void *context, int64_t begin, int64_t end)
 static const float *turn_weights(const tr_tensor *w)
 {
     turning s = { .w = w->data, .in = w->shape[2], .out = w->shape[3] };
-    s.turned = tri_scratch((size_t)(9 * s.in * s.out) * sizeof *s.turned);
+    s.turned = tri_scratch((uint64_t)(9 * s.in * s.out) * sizeof *s.turned);
     if (s.turned) tri_parallel_for(9, 1, turn_elements, &s);
     return s.turned;
 }
@@ -160,16 +160,16 @@ static bool make_memory(winograd *s)
     const int64_t in = s->source.channels, out = s->result.channels, width = s->block.cols;
     plan_blocks(s);
     s->weights_point = s->panels * in * width + 16;
-    const size_t bytes = (size_t)(POINTS * s->weights_point) * sizeof(float);
+    const uint64_t bytes = (uint64_t)(POINTS * s->weights_point) * sizeof(float);
     s->weights = tri_scratch(bytes);
-    s->zeros = tri_scratch((size_t)in * sizeof(float));
-    s->x_at = tri_scratch((size_t)in * sizeof *s->x_at);
-    s->w_at = tri_scratch((size_t)in * sizeof *s->w_at);
+    s->zeros = tri_scratch((uint64_t)in * sizeof(float));
+    s->x_at = tri_scratch((uint64_t)in * sizeof *s->x_at);
+    s->w_at = tri_scratch((uint64_t)in * sizeof *s->w_at);
     const int64_t floats = POINTS * (s->source_point + s->result_point) + out;
     if (!s->weights || !s->zeros || !s->x_at || !s->w_at ||
-        !tri_slots_make(&s->slots, (size_t)floats * sizeof(float)))
+        !tri_slots_make(&s->slots, (uint64_t)floats * sizeof(float)))
         return false;
-    if (out % width) memset(s->weights, 0, bytes);
+    if (out % width) memset(s->weights, 0, (size_t)bytes);
     memset(s->zeros, 0, (size_t)in * sizeof(float));
     for (int64_t c = 0; c < in; c++) {
         s->x_at[c] = c;

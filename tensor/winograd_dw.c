@@ -102,17 +102,17 @@ static bool make_memory(gradient *s)
 {
     const int64_t in = s->source.channels, out = s->cotangent.channels;
     const int64_t tail = s->block.cols; /* the last block of columns may read so far */
-    const size_t  zero_bytes = (size_t)(in > out ? in : out) * sizeof(float);
+    const uint64_t zero_bytes = (uint64_t)(in > out ? in : out) * sizeof(float);
     plan_pieces(s);
-    s->parts = tri_scratch((size_t)(s->pieces * s->part) * sizeof(float));
+    s->parts = tri_scratch((uint64_t)(s->pieces * s->part) * sizeof(float));
     s->zeros = tri_scratch(zero_bytes);
-    s->x_at = tri_scratch((size_t)s->block_tiles * sizeof *s->x_at);
-    s->g_at = tri_scratch((size_t)s->block_tiles * sizeof *s->g_at);
+    s->x_at = tri_scratch((uint64_t)s->block_tiles * sizeof *s->x_at);
+    s->g_at = tri_scratch((uint64_t)s->block_tiles * sizeof *s->g_at);
     const int64_t floats = POINTS * (s->x_point + s->g_point) + tail;
     if (!s->parts || !s->zeros || !s->x_at || !s->g_at ||
-        !tri_slots_make(&s->slots, (size_t)floats * sizeof(float)))
+        !tri_slots_make(&s->slots, (uint64_t)floats * sizeof(float)))
         return false;
-    memset(s->zeros, 0, zero_bytes);
+    memset(s->zeros, 0, (size_t)zero_bytes);
     for (int64_t k = 0; k < s->block_tiles; k++) {
         s->x_at[k] = k * in;
         s->g_at[k] = k * out;

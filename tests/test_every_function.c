@@ -221,6 +221,8 @@ static void small_things(const void *what)
     tr_schedule_name(TR_SCHEDULE_COSINE);
     tr_plateau_step(&plateau, 1, 2);
     tr_unit_name(TR_PER_IMAGE);
+    tr_rate_schedule schedule;
+    tr_rate_schedule_find(tr_rate_schedule_name(TR_RATE_COSINE), &schedule);
     tr_activation_name(TR_RELU);
     tr_column_kind_name(TR_COLUMN_NUMBER);
     tr_op_find("add");

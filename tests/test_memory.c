@@ -32,11 +32,34 @@ START_TEST(sizes_that_come_once_do_not_pile_up)
 }
 END_TEST
 
+/* More than any machine has, in every way to ask: an error, also where 64 bits are cut to 32 (2^32
+ * + 64 bytes) or rounding up passes 2^64. */
+START_TEST(sizes_too_large_are_refused)
+{
+    const uint64_t sizes[] = { UINT64_MAX, UINT64_MAX - 62, (uint64_t)1 << 63, (uint64_t)1 << 62 };
+    void *(*const ask[])(uint64_t bytes) = { tr_scope_alloc, tri_scratch, tri_block_new };
+    for (int i = 0; i < 4 * 3; i++) {
+        ck_assert_ptr_null(ask[i / 4](sizes[i % 4]));
+        ck_assert_int_eq(tr_status_get(), TR_ERR_MEMORY);
+        tr_error_clear();
+    }
+    if (sizeof(size_t) == 4) {
+        ck_assert_ptr_null(tri_scratch(((uint64_t)1 << 32) + 64));
+        ck_assert_int_eq(tr_status_get(), TR_ERR_MEMORY);
+        tr_error_clear();
+        ck_assert_ptr_null(tr_empty(TR_F64, TR_SHAPE(((int64_t)1 << 29) + 8)));
+        ck_assert_str_eq(tr_error(), "out of memory: 4294967424 bytes were asked for");
+        tr_error_clear();
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("memory");
     TCase *tests = tcase_create("reuse");
     tcase_add_test(tests, sizes_that_take_turns_are_all_kept);
+    tcase_add_test(tests, sizes_too_large_are_refused);
     tcase_add_test(tests, sizes_that_come_once_do_not_pile_up);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);

@@ -333,6 +333,26 @@ START_TEST(contractive_penalties_agree)
 }
 END_TEST
 
+/* The norm of each picture alone: their mean square is the penalty. */
+START_TEST(jacobian_of_each_picture)
+{
+    const tr_model_type *type = tr_model_find("contractive");
+    tr_model *m = tr_model_new(type, small_settings(type), TR_SHAPE(4, 4, 2), 0, 3);
+    tr_module_cast(m->net, TR_F64);
+    tr_tensor *x = pictures(TR_F64, TR_SHAPE(5, 4, 4, 2));
+    tr_rng rng = tr_rng_seed(1);
+    const bool recording = tr_set_recording(false);
+    tr_tensor *norm = tr_model_jacobian(m, x); /* [5] */
+    ck_assert_int_eq(tr_numel(norm), 5);
+    const double penalty = tr_item(tr_model_loss(m, x, NULL, &rng).value[1]);
+    const double square = tr_item(tr_mean(tr_square(norm), TR_ALL_AXES, false));
+    ck_assert_double_lt(fabs(square - penalty), 1e-10 * penalty);
+    tr_tensor *alone = tr_model_jacobian(m, tr_narrow(x, 0, 2, 1));
+    ck_assert_double_lt(fabs(tr_item(alone) - ((const double *)norm->data)[2]), 1e-12);
+    tr_set_recording(recording);
+}
+END_TEST
+
 /* KL(rate || r) and the statistics against a loop over the code. */
 START_TEST(sparse_terms_are_the_formula)
 {
@@ -561,6 +581,7 @@ int main(void)
                         type_count() + VARIANTS);
     tcase_add_test(tests, settings_are_checked);
     tcase_add_test(tests, contractive_penalties_agree);
+    tcase_add_test(tests, jacobian_of_each_picture);
     tcase_add_test(tests, sparse_terms_are_the_formula);
     tcase_add_test(tests, sparse_code_has_its_size);
     tcase_add_test(tests, overcomplete_means_can_be_off);

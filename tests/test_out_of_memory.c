@@ -9,6 +9,7 @@
 #include "tests/failing.h"
 #include "tests/files.h"
 #include "tests/small.h"
+#include "train/compare.h"
 
 /* --- Operations ------------------------------------------------------------------------------ */
 
@@ -130,6 +131,28 @@ START_TEST(directories)
              folder);
     ck_assert_msg(system(command) != 0, "a temporary file is left");
     printf("directories: %d places\n", (int)places);
+}
+END_TEST
+
+static void compare(const void *what)
+{
+    tr_compared run = { 0 };
+    (void)what;
+    if (tr_compare_run(in_folder(folder, "run"), &(tr_compare_options){ .probe = 10 }, &run) !=
+        TR_OK)
+        return;
+    tr_compare_page(in_folder(folder, "page.html"), "One", &run, 1);
+    tr_compare_markdown(in_folder(folder, "page.md"), "One", &run, 1);
+}
+
+START_TEST(comparisons)
+{
+    places = 0;
+    tr_scope *scope = tr_scope_push();
+    keep(tr_model_find("vae"));
+    tr_scope_pop(scope);
+    fail_everywhere("a comparison", compare, NULL);
+    printf("comparisons: %d places\n", (int)places);
 }
 END_TEST
 
@@ -279,9 +302,10 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = { operations, trainings, directories, uses, data, optimisers };
+    const TTest *const tests[] = { operations, trainings, directories, comparisons,
+                                   uses,       data,      optimisers };
     make_folder();
-    const int failed = run_one_test("out of memory", tests, 6);
+    const int failed = run_one_test("out of memory", tests, 7);
     drop_folder();
     return failed;
 }

@@ -73,7 +73,9 @@ static void format(void)
             const double want64 = r64 * (k % 2 ? sin(2 * pi * t64) : cos(2 * pi * t64));
             ck_assert_double_eq_tol(n64[k], want64, 1e-14);
             const uint64_t bits = (uint64_t)v[2 * (k % 2)] << 32 | v[2 * (k % 2) + 1];
-            ck_assert_int_eq(integers[k], (int64_t)((unsigned __int128)bits * 1000 >> 64));
+            ck_assert_int_eq(
+                integers[k],
+                (int64_t)(((bits >> 32) * 1000 + ((bits & 0xFFFFFFFF) * 1000 >> 32)) >> 32));
         }
         ck_assert_uint_eq(a.block, start.block + (uint64_t)(n + 3) / 4);
         ck_assert_uint_eq(b.block, a.block);

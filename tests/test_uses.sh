@@ -134,8 +134,36 @@ expect 0 embed people --data csv:few.csv --out c.csv --picture e.ppm
 sed 1s/weight/mass/ few.csv >other.csv
 expect 1 anomaly people --data csv:other.csv
 says 'other.csv: has no column "weight", which the table that was trained on has'
-expect 2 impute people --columns size; says "impute: \"size\" of --columns is no column of people.csv"
+expect 2 impute people --columns size
+says "impute: \"size\" of --columns is no column of $(realpath people.csv)"
 expect 2 impute people --block 3; says 'impute: cells of a table are hidden by --rate or --columns'
+
+# --- Ratings -------------------------------------------------------------------------------------------
+# Users and items have a place on a line each; the nearer, the better the rating.
+awk 'BEGIN { srand(2); for (u = 1; u <= 150; u++) { p = rand()
+    for (i = 1; i <= 40; i++) { q = i / 40; d = p > q ? p - q : q - p
+        if (rand() < 0.5) printf "%d::item %d::%.1f::9\n", u, i, 5 - 4 * d } } }' >r.dat
+expect 0 train undercomplete --data ratings:r.dat --set loss=mse --set latent=6 --set code=identity \
+    --epochs 60 --batch 16 --lr 3e-3 --out ratings --quiet
+grep -q 'mean of the user' ratings/report.html || complain "the report shows no ratings"
+expect 0 recommend ratings --user 7 -n 3 --out r.csv --json
+shows '"ratings":[0-9]+,"items":\[(\{"item":"item [0-9]+","rating":[0-9.]+\},?){3}\],"out":"r.csv"'
+grep -o 'rmse":[0-9.]*' out | cut -d: -f2 | paste -s | awk '!($1 < 0.7 * $2 && $1 < 0.7 * $3) { exit 1 }' \
+    || complain "no better than means"
+[ "$(wc -l <r.csv)" = 4 ] || complain "recommendations for a user"
+expect 0 recommend ratings -n 2 --out r.csv; [ "$(wc -l <r.csv)" = 301 ] || complain "for all users"
+expect 0 eval ratings --json; shows '"reconstruction_mse":0\.0'
+expect 2 recommend ratings --user nobody; says 'recommend: there is no user nobody in ratings:r.dat'
+expect 2 recommend people; says "$people has no ratings; ratings:FILE has"
+expect 2 impute ratings; says 'impute: ratings that are missing are what tenrec recommend tells'
+
+# --- What there is -------------------------------------------------------------------------------------
+expect 0 datasets --show shapes --out s.ppm -n 4; picture s.ppm; shows '^classes +3'
+expect 0 datasets --show "$people"; shows '^height +number +[0-9.]+ % +1[0-9.]+ +1[0-9.]+ +[12][0-9.]+$'
+shows '^colour +category +[0-9.]+ %  blue, green, red$'; shows '^note +left out'
+expect 0 datasets --show "$people" --json; shows '^\{"name":"class","kind":"label","missing":0,"categories":2\}$'
+expect 0 datasets --show ratings:r.dat; shows '^items +40 $'
+expect 2 datasets --show nothing; grep -q 'there is no kind "nothing"' err || complain "an unknown dataset"
 
 # --- Codes as data -------------------------------------------------------------------------------------
 expect 0 embed plane --limit 200 --out c.npy --picture e.ppm --json; picture e.ppm
@@ -143,6 +171,11 @@ shows '"codes":200,"numbers":2,"plane_share":1'
 expect 0 embed plain --limit 20 --out c.csv --picture e.ppm
 [ "$(head -1 c.csv)" = label,z0,z1,z2,z3,z4,z5,z6,z7 ] || complain "head of c.csv"
 [ "$(wc -l <c.csv)" = 21 ] || complain c.csv
+expect 0 embed plain --limit 90 --map tsne --perplexity 8 --iterations 20 --out c.npy --picture e.ppm
+picture e.ppm; shows '^kl +[0-9.]+ nats'
+expect 1 embed plain --limit 20 --map tsne --out c.npy --picture e.ppm
+says 'tsne: perplexity is 30; of 20 points it must be in [1, 19)'
+expect 2 embed plain --map globe; says 'embed: --map is globe; it must be plane or tsne'
 expect 0 probe plain --limit 300 --test-limit 100 --out p.ppm --json; picture p.ppm
 shows '"classifier":"code linear","labels_100":0\.[0-9]+,"labels_300":0\.'
 
@@ -164,6 +197,15 @@ expect 2 denoise clean --levels 0.1,much; grep -q -- '--levels is 0.1,much' err 
 # --- Likelihood ----------------------------------------------------------------------------------------
 expect 0 eval vae --limit 60 --nll 20 --json; shows '"nll":[0-9.]+\}$'
 expect 1 eval plain --limit 60 --nll 20; grep -q 'gives pictures no likelihood' err || complain nll
+
+# --- Jacobian and factors ------------------------------------------------------------------------------
+expect 0 eval plain --limit 20 --jacobian 10 --json; shows '"jacobian_norm":[0-9.]+\}$'
+expect 1 eval plain --limit 20 --factors
+says 'digits: the factors of its images are not known; those of shapes are'
+# shellcheck disable=SC2086
+expect 0 train vae $small --data shapes --set hidden=32 --set latent=5 --out shapes
+expect 0 eval shapes --limit 200 --factors --json
+shows '"mig":[0-9.e-]+,"disentanglement":[0-9.e-]+,"completeness":[0-9.e-]+,"informativeness":[0-9.e-]+\}$'
 
 # --- Bits ----------------------------------------------------------------------------------------------
 expect 0 compress plain --limit 50 --bits 3 --out r.ppm --csv r.csv --json; picture r.ppm

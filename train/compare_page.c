@@ -101,7 +101,7 @@ static void write_common_chart(tri_writer *w, const tr_compared *runs, int count
         if (runs[i].epochs > chart.count) chart.count = runs[i].epochs;
     }
     for (int i = 0; i < count; i++) {
-        double *y = tr_scope_alloc((size_t)chart.count * sizeof *y);
+        double *y = tr_scope_alloc((uint64_t)chart.count * sizeof *y);
         if (y == NULL) return;
         for (int64_t k = 0; k < chart.count; k++)
             y[k] = k < runs[i].epochs ? ((const double *)runs[i].val->data)[k] : (double)NAN;

@@ -210,6 +210,7 @@ static void add_given(tri_text *t, const tr_train_options *o, const tr_model_typ
 
 char *tr_run_command(const tr_run *run)
 {
+    if (!tri_given(run, "run_command: the run")) return NULL;
     const tr_settings *s = run->model->settings;
     tri_text           t = { 0 };
     tri_text_add(&t, "train %s --data ", run->model->type->name);

@@ -2,8 +2,9 @@
  *
  * A model is written as layers in turn: encoder, then mean where there is one, decoder, then what
  * makes pixels of its result. Whether that is all it does is found by computing it, and comparing
- * with what the model computes. Pictures are [N, C, H, W] there and [N, H, W, C] here, so
- * flattening and its inverse permute. Read next: npz.c. */
+ * with what the model computes. Models that do more say themselves how PyTorch puts it (the type's
+ * `torch`); then the parts become methods. Pictures are [N, C, H, W] there and [N, H, W, C] here,
+ * so flattening and its inverse permute. Read next: npz.c. */
 #include "train/export.h"
 
 #include "nn/module.h"
@@ -15,7 +16,8 @@
 #include <string.h>
 
 typedef struct writer {
-    tri_text      layers, code; /* of __init__, and of the method being written */
+    tri_text      layers, methods; /* of __init__; of parts */
+    tri_text      code;            /* of the method being written */
     tr_named_list weights;
 } writer;
 
@@ -70,18 +72,35 @@ static void add_weights(writer *w, const tr_module *m, tr_shape order)
     }
 }
 
+/* A layer tied to another one gets a copy of its weight: there the other way round it needs none of
+ * the transposing. */
+static void add_tied_weights(writer *w, const tr_module *m, const tr_module *owner)
+{
+    char key[256];
+    snprintf(key, sizeof key, "%s.weight", attribute(m));
+    tr_named_push(&w->weights, key, owner->parameters.items[0].tensor);
+    snprintf(key, sizeof key, "%s.bias", attribute(m));
+    tr_named_push(&w->weights, key, m->parameters.items[0].tensor);
+}
+
 static void add_linear(writer *w, const tr_module *m)
 {
-    char settings[96] = "";
-    m->type->describe(m, settings, sizeof settings);
-    const char      *comma = strrchr(settings, ',');
-    const tr_tensor *weight = m->parameters.items[0].tensor;
+    char settings[96] = "", act[32] = "identity";
+    m->type->describe(m, settings, sizeof settings); /* "784 -> 32, relu" */
+    const char      *comma = strchr(settings, ',');
+    const tr_module *owner = tri_tied_to(m);
+    const tr_tensor *weight = (owner != NULL ? owner : m)->parameters.items[0].tensor;
+    const int        in = owner != NULL ? 1 : 0; /* the axis of the inputs */
+    if (comma != NULL) sscanf(comma, ", %31[a-z_]", act);
     tri_text_add(&w->layers, "        self.%s = nn.Linear(%lld, %lld, bias=%s)\n", attribute(m),
-                 (long long)tr_dim(weight, 0), (long long)tr_dim(weight, 1),
-                 m->parameters.count > 1 ? "True" : "False");
+                 (long long)tr_dim(weight, in), (long long)tr_dim(weight, 1 - in),
+                 owner != NULL || m->parameters.count > 1 ? "True" : "False");
     tri_text_add(&w->code, "        x = self.%s(x)\n", attribute(m));
-    add_weights(w, m, TR_AXES(1, 0));
-    add_activation(w, m, comma != NULL ? comma + 2 : "identity");
+    if (owner != NULL)
+        add_tied_weights(w, m, owner);
+    else
+        add_weights(w, m, TR_AXES(1, 0));
+    add_activation(w, m, act);
 }
 
 /* Cells before and after the image along an axis, as the options say. */
@@ -229,6 +248,14 @@ static const char *find_output(tr_tensor *raw, tr_tensor *pixels)
     return NULL;
 }
 
+static void fail_model(const tr_model *model)
+{
+    tr_fail(TR_ERR_VALUE,
+            "export: %s with these settings does more than its layers in turn, which cannot be "
+            "written for torch; --to npz writes its weights",
+            model->type->name);
+}
+
 static bool begins_with_linear(tr_module *part)
 {
     while (part->first_child != NULL) part = part->first_child;
@@ -296,8 +323,8 @@ static tr_status write_files(const writer *w, const tr_model *model, const tri_t
         "\"\"\"\n%s",
         model->type->name, (long long)model->input.dim[2], (long long)model->input.dim[0],
         (long long)model->input.dim[1], name, name, head);
-    tri_writer_printf(&file, "    def __init__(self):\n        super().__init__()\n%s\n",
-                      w->layers.bytes);
+    tri_writer_printf(&file, "    def __init__(self):\n        super().__init__()\n%s\n%s",
+                      w->layers.bytes, w->methods.count > 0 ? w->methods.bytes : "");
     tri_writer_printf(&file, "    def encode(self, x):\n%s        return x\n\n", encode->bytes);
     tri_writer_printf(&file, "    def decode(self, x):\n%s        return x\n\n", decode->bytes);
     tri_writer_printf(&file,
@@ -305,7 +332,7 @@ static tr_status write_files(const writer *w, const tr_model *model, const tri_t
     return tri_writer_close(&file);
 }
 
-static void export_torch(tr_model *model, const char *path)
+static void export_layers(tr_model *model, const char *path)
 {
     tr_module  *parts[3] = { find_part(model, "encoder"), find_part(model, "mean"),
                              find_part(model, "decoder") };
@@ -314,10 +341,7 @@ static void export_torch(tr_model *model, const char *path)
         parts[0] != NULL && parts[2] != NULL ? try_parts(model, parts, rows) : NULL;
     if (output == NULL) {
         if (tr_status_get() == TR_ERR_SHAPE) tr_error_clear(); /* the parts do not fit each other */
-        tr_fail(TR_ERR_VALUE,
-                "export: %s does more than its layers in turn, which cannot be written for torch; "
-                "--to npz writes its weights",
-                model->type->name);
+        fail_model(model);
         return;
     }
     writer w = { 0 };
@@ -332,13 +356,68 @@ static void export_torch(tr_model *model, const char *path)
     if (!tri_failed()) write_files(&w, model, &encode, &w.code, path);
 }
 
+/* --- The model in its own words ------------------------------------------------------------- */
+
+/* A part of several layers becomes a method; one of a single layer is that layer. */
+static void add_method(writer *w, tr_module *part)
+{
+    w->code = (tri_text){ 0 };
+    add_part(w, part);
+    if (part->first_child == NULL || tri_failed()) return;
+    tri_text_add(&w->methods, "    def %s(self, x):\n", attribute(part));
+    tri_text_add(&w->methods, "%s        return x\n\n", w->code.bytes);
+}
+
+/* What belongs to the model itself, in no layer. */
+static void add_buffers(writer *w, const tr_module *net)
+{
+    for (int64_t i = 0; i < net->buffers.count && !tri_failed(); i++) {
+        const tr_named *b = &net->buffers.items[i];
+        tri_text_add(&w->layers, "        self.register_buffer('%s', torch.zeros(", b->name);
+        for (int k = 0; k < b->tensor->rank; k++)
+            tri_text_add(&w->layers, "%s%lld", k > 0 ? ", " : "", (long long)tr_dim(b->tensor, k));
+        tri_text_add(&w->layers, "))\n");
+        tr_named_push(&w->weights, b->name, b->tensor);
+    }
+}
+
+static void export_words(tr_model *model, const char *path)
+{
+    const int64_t *size = model->input.dim;
+    const char    *encode_words = model->type->torch(model, false);
+    const char    *decode_words = model->type->torch(model, true);
+    writer         w = { 0 };
+    if (encode_words == NULL || decode_words == NULL) {
+        fail_model(model);
+        return;
+    }
+    tr_tensor *x = tr_zeros(TR_F32, TR_SHAPE(1, size[0], size[1], size[2]));
+    if (tr_model_reconstruct(model, x) == NULL) return; /* which fills in the layers' shapes */
+    for (tr_module *part = model->net->first_child; part != NULL; part = part->next)
+        add_method(&w, part);
+    add_buffers(&w, model->net);
+    w.code = (tri_text){ 0 };
+    add_to_rows(&w);
+    tri_text_add(&w.code, "%s", encode_words);
+    const tri_text encode = w.code;
+    w.code = (tri_text){ 0 };
+    tri_text_add(&w.code, "%s", decode_words);
+    add_to_pictures(&w, &model->input, 0);
+    if (!tri_failed()) write_files(&w, model, &encode, &w.code, path);
+}
+
 tr_status tr_export_torch(tr_model *model, const char *path)
 {
-    if (tri_failed() || model == NULL) return tr_status_get();
+    if (!tri_given(model, "export_torch: the model") || !tri_given(path, "export_torch: the path"))
+        return tr_status_get();
+    if (tri_failed()) return tr_status_get();
     const bool recording = tr_set_recording(false), training = model->net->training;
     tr_scope  *scope = tr_scope_push();
     tr_module_set_training(model->net, false);
-    export_torch(model, path);
+    if (model->type->torch != NULL)
+        export_words(model, path);
+    else
+        export_layers(model, path);
     tr_module_set_training(model->net, training);
     tr_scope_pop(scope);
     tr_set_recording(recording);
@@ -347,7 +426,9 @@ tr_status tr_export_torch(tr_model *model, const char *path)
 
 tr_status tr_export_npz(tr_model *model, const char *path)
 {
-    if (tri_failed() || model == NULL) return tr_status_get();
+    if (!tri_given(model, "export_npz: the model") || !tri_given(path, "export_npz: the path"))
+        return tr_status_get();
+    if (tri_failed()) return tr_status_get();
     tr_scope           *scope = tr_scope_push();
     const tr_named_list state = tr_module_state(model->net);
     if (!tri_failed()) tri_save_npz(path, &state);

@@ -12,7 +12,7 @@ static void *grow(void *rows, int64_t count, int64_t *capacity, size_t size)
 {
     if (count < *capacity) return rows;
     const int64_t more = *capacity == 0 ? 32 : 2 * *capacity;
-    void         *larger = tri_block_new((size_t)more * size);
+    void         *larger = tri_block_new((uint64_t)more * size);
     if (larger == NULL) return rows;
     if (count > 0) memcpy(larger, rows, (size_t)count * size);
     tri_block_free(rows, (size_t)*capacity * size);
@@ -51,6 +51,7 @@ bool tri_patience_spent(const tr_run *run)
 
 const tr_epoch *tr_run_last(const tr_run *run)
 {
+    if (!tri_given(run, "run_last: the run")) return NULL;
     return run->epochs_done > 0 ? &run->history[run->epochs_done - 1] : NULL;
 }
 

@@ -28,7 +28,7 @@ static uint32_t crc32_of(uint32_t crc, const void *bytes, size_t count)
 static void put(tri_writer *w, uint32_t value, int bytes)
 {
     uint8_t part[4];
-    for (int i = 0; i < bytes; i++) part[i] = (uint8_t)(value >> 8 * i);
+    tri_put_little(part, bytes, value);
     tri_writer_write(w, part, (size_t)bytes);
 }
 
@@ -68,8 +68,9 @@ static void put_common(tri_writer *w, const entry *e)
 static uint64_t write_tensor(tri_writer *w, const tr_named *named, entry *e, uint64_t offset)
 {
     char             header[512];
-    const tr_tensor *t = tri_contiguous(named->tensor);
-    if (t == NULL) return offset;
+    const tr_tensor *t = named->tensor;
+    const void      *values = tri_file_values(t);
+    if (tri_failed()) return offset;
     const size_t head = npy_header(t, header);
     const size_t data = (size_t)tr_numel(t) * tr_dtype_size(t->dtype);
     snprintf(e->name, sizeof e->name, "%s.npy", named->name);
@@ -79,12 +80,12 @@ static uint64_t write_tensor(tri_writer *w, const tr_named *named, entry *e, uin
     }
     e->offset = (uint32_t)offset;
     e->bytes = (uint32_t)(head + data);
-    e->crc = crc32_of(crc32_of(0, header, head), t->data, data);
+    e->crc = crc32_of(crc32_of(0, header, head), values, data);
     put(w, 0x04034B50, 4);
     put_common(w, e);
     tri_writer_write(w, e->name, strlen(e->name));
     tri_writer_write(w, header, head);
-    tri_writer_write(w, t->data, data);
+    tri_writer_write(w, values, data);
     return offset + 30 + strlen(e->name) + head + data;
 }
 
@@ -116,7 +117,7 @@ tr_status tri_save_npz(const char *path, const tr_named_list *tensors)
 {
     tri_writer w;
     tr_scope  *scope = tr_scope_push();
-    entry     *entries = tr_scope_alloc((size_t)(tensors->count + 1) * sizeof *entries);
+    entry     *entries = tr_scope_alloc((uint64_t)(tensors->count + 1) * sizeof *entries);
     uint64_t   offset = 0;
     if (entries != NULL && tri_writer_open(&w, path) == TR_OK) {
         for (int64_t i = 0; i < tensors->count && !tri_failed(); i++)

@@ -92,8 +92,8 @@ static void write_chart(tri_writer *w, const tr_run *run, int metric)
 {
     const tr_epoch *first = &run->history[0];
     const int64_t   n = run->epochs_done;
-    double         *train = tr_scope_alloc((size_t)n * sizeof *train);
-    double         *val = tr_scope_alloc((size_t)n * sizeof *val);
+    double         *train = tr_scope_alloc((uint64_t)n * sizeof *train);
+    double         *val = tr_scope_alloc((uint64_t)n * sizeof *val);
     if (train == NULL || val == NULL) return;
     for (int64_t i = 0; i < n; i++) {
         train[i] = run->history[i].train.value[metric];
@@ -155,7 +155,7 @@ static void write_step_chart(tri_writer *w, const tr_run *run, bool rate)
     const int64_t rows = run->steps_logged, each = (rows + STEP_POINTS - 1) / STEP_POINTS;
     const int64_t n = (rows + each - 1) / each;
     const char   *title = rate ? "learning rate, step by step" : "training loss, step by step";
-    double *x = tr_scope_alloc((size_t)n * sizeof *x), *y = tr_scope_alloc((size_t)n * sizeof *y);
+    double *x = tr_scope_alloc((uint64_t)n * sizeof *x), *y = tr_scope_alloc((uint64_t)n * sizeof *y);
     if (x == NULL || y == NULL) return;
     for (int64_t i = 0; i < n; i++) {
         const int64_t end = (i + 1) * each < rows ? (i + 1) * each : rows;
@@ -178,7 +178,7 @@ static void write_step_chart(tri_writer *w, const tr_run *run, bool rate)
 /* Of the last step of each epoch. */
 static void write_rate_chart(tri_writer *w, const tr_run *run)
 {
-    double *lr = tr_scope_alloc((size_t)run->epochs_done * sizeof *lr);
+    double *lr = tr_scope_alloc((uint64_t)run->epochs_done * sizeof *lr);
     if (lr == NULL) return;
     for (int64_t i = 0; i < run->epochs_done; i++) lr[i] = run->history[i].lr;
     tri_writer_printf(w, "<figure class=\"card\"><h3>learning rate</h3>\n");
@@ -386,6 +386,7 @@ static void write_page(tri_writer *w, const tr_run *run)
 
 tr_status tr_run_report(tr_run *run)
 {
+    if (!tri_given(run, "run_report: the run")) return tr_status_get();
     if (tri_failed()) return tr_status_get();
     if (run->dir == NULL || run->dataset == NULL)
         return tr_fail(TR_ERR_STATE, "report: the run has no %s",

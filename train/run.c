@@ -86,10 +86,10 @@ static void remove_temporary(const char *path)
 {
     static const char *const written[] = { "config.json.tmp-",
                                            "log.csv.tmp-",
+                                           "steps.csv.tmp-",
                                            "model.safetensors.tmp-",
                                            "checkpoint.safetensors.tmp-",
                                            "table.json.tmp-",
-                                           "steps.csv.tmp-",
                                            NULL };
     if (path == NULL || tri_file_missing(path)) return;
     DIR *folder = open_folder(path);
@@ -214,7 +214,9 @@ static void make_training(tr_run *run)
 tr_run *tr_run_new(const char *dir, tr_model *model, const tr_dataset *data,
                    const tr_train_options *options)
 {
-    if (tri_failed() || model == NULL || data == NULL) return NULL;
+    if (!tri_given(model, "run_new: the model") || !tri_given(data, "run_new: the dataset"))
+        return NULL;
+    if (tri_failed()) return NULL;
     tr_run *run = new_run(dir);
     if (run == NULL) return NULL;
     if (options != NULL) run->options = *options;
@@ -278,6 +280,7 @@ static void read_table(tr_run *run)
 
 tr_run *tr_run_open(const char *dir, const tr_model_type *type, tr_open_mode mode)
 {
+    if (!tri_given(dir, "run_open: the directory")) return NULL;
     tr_run *run = tri_failed() ? NULL : new_run(dir);
     if (run == NULL || tri_config_read(run, type) != TR_OK) return NULL;
     read_table(run);
@@ -295,6 +298,7 @@ tr_run *tr_run_open(const char *dir, const tr_model_type *type, tr_open_mode mod
 
 static tr_status use(tr_run *run, const char *spec, bool whole_table)
 {
+    if (!tri_given(run, "run_use_data: the run")) return tr_status_get();
     if (tri_failed()) return tr_status_get();
     const bool        whole = whole_table && run->table != NULL && spec != NULL;
     const tr_dataset *d =
@@ -323,11 +327,13 @@ tr_status tr_run_use_data(tr_run *run, const char *spec)
 
 tr_status tr_run_use_rows(tr_run *run, const char *spec)
 {
+    if (!tri_given(run, "run_use_rows: the run")) return tr_status_get();
     return use(run, spec, true);
 }
 
 tr_status tr_run_set_epochs(tr_run *run, int64_t epochs)
 {
+    if (!tri_given(run, "run_set_epochs: the run")) return tr_status_get();
     if (tri_failed()) return tr_status_get();
     const int64_t done = run->training->epoch + (run->training->position > 0);
     if (epochs < done || epochs < 1)

@@ -121,6 +121,21 @@ TR_API double tr_masked_mse(tr_tensor *a, tr_tensor *b, tr_tensor *mask);
 TR_API tr_status tr_table_errors(const tr_table *table, const tr_tensor *y, const tr_tensor *x,
                                  const tr_tensor *mask, double *column, double overall[2]);
 
+/* --- Ratings (ratings.c) ------------------------------------------------------------------ */
+
+/* Root mean squared errors of the ratings that are held out, in their own unit. */
+typedef struct tr_rating_errors {
+    double  model, item_mean, user_mean; /* user_mean: of the ratings that are shown */
+    int64_t ratings;                     /* how many were held out */
+} tr_rating_errors;
+
+TR_API tr_status tr_rate(tr_model *model, const tr_dataset *data, tr_rating_errors *errors);
+
+/* Up to `count` items that the user has not rated, by falling predicted rating, in the ratings'
+ * unit; returns how many. */
+TR_API int64_t tr_recommend(tr_model *model, const tr_dataset *data, int64_t user, int64_t count,
+                            int64_t *item, double *rating);
+
 /* --- Features (probe.c) ------------------------------------------------------------------- */
 
 typedef struct tr_features {
@@ -136,6 +151,49 @@ TR_API double tr_knn_accuracy(const tr_features *train, const tr_features *test,
  * scaled to deviation 1, weight decay 1e-4, 1,500 steps of Adam. NaN on error. */
 TR_API double tr_linear_accuracy(const tr_features *train, const tr_features *test, int64_t classes,
                                  uint64_t seed);
+
+/* --- A map of neighbours (tsne.c) ---------------------------------------------------------- */
+
+typedef struct tr_tsne_options {
+    double  perplexity; /* how many neighbours a row has, in effect: 1 <= it < N - 1; 0: 30 */
+    int64_t iterations; /* steps of descent; 0: 500 */
+} tr_tsne_options;
+
+/* Places f32 [N, 2] for the rows of x, f32 [N, D], N >= 4, such that neighbours stay neighbours:
+ * t-SNE (van der Maaten & Hinton 2008), exact, from the principal plane. Memory and a step's time
+ * grow with N^2: 2,000 rows take seconds. *divergence (or NULL) becomes KL(p || q) in nats. */
+TR_API tr_tensor *tr_tsne(tr_tensor *x, const tr_tsne_options *options, double *divergence);
+
+/* Its conditional probabilities p_j|i, [N, N]: each row's entropy is ln perplexity. */
+TR_API tr_tensor *tr_tsne_affinities(tr_tensor *x, double perplexity);
+
+/* --- Disentanglement (disentangle.c) ------------------------------------------------------- */
+
+/* A number that images were made from. */
+typedef struct tr_factor {
+    const char *name;
+    int64_t     classes; /* values are 0 .. classes - 1; 0: any number */
+    double      period;  /* of an angle; 0: none */
+} tr_factor;
+
+typedef struct tr_disentanglement {
+    double mig;             /* mutual information gap */
+    double disentanglement; /* each number of the code tells of one factor only */
+    double completeness;    /* each factor is told by one number only */
+    double informativeness; /* how much of the factors is told: R^2 of the linear model */
+} tr_disentanglement;
+
+/* Scores in 0 .. 1 of codes [N, D] whose images have values[N, count] (at most 8 factors).
+ *
+ * The gap (Chen, Li, Grosse & Duvenaud 2018, eq. 6) is the mean over factors v of
+ * (I(z_a, v) - I(z_b, v)) / H(v), a and b the numbers that share most with v; codes and continuous
+ * factors are cut into 20 bins of equal width, as in Locatello et al. 2019. The others (Eastwood &
+ * Williams 2018, section 2) rate the importance of number i for factor j by the absolute weights of
+ * a lasso (penalty 0.01, everything scaled to deviation 1), fitted on the first half of the rows;
+ * the R^2 is of the second half. */
+TR_API tr_status tr_disentanglement_scores(tr_tensor *codes, const double *values,
+                                           const tr_factor *factors, int count,
+                                           tr_disentanglement *scores);
 
 /* --- Compression (compress.c) ------------------------------------------------------------- */
 
