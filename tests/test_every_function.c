@@ -277,6 +277,40 @@ static void tables(const void *what)
     tr_load_image(in_folder(folder, "p.ppm"));
 }
 
+static void ratings(const void *what)
+{
+    char             spec[300];
+    int64_t          item[2];
+    double           rating[2];
+    tr_rating_errors errors;
+    (void)what;
+    snprintf(spec, sizeof spec, "ratings:%s/r.csv", folder);
+    const tr_model_type *type = tr_model_find("undercomplete");
+    tr_dataset          *d = tr_dataset_open(spec, &(tr_dataset_options){ .test_fraction = 0.5 });
+    tr_settings         *s = tr_settings_new(type->options);
+    if (d == NULL || s == NULL || tr_settings_set(s, "latent", "2") != TR_OK ||
+        tr_settings_set(s, "loss", "mse") != TR_OK)
+        return;
+    tr_model *m = tr_model_new(type, s, TR_SHAPE(d->height, d->width, d->channels), 0, 1);
+    if (m == NULL) return;
+    tr_module_set_training(m->net, false);
+    tr_rate(m, d, &errors);
+    tr_recommend(m, d, 0, 2, item, rating);
+}
+
+static void codes(const void *what)
+{
+    double             shade[8];
+    tr_disentanglement scores;
+    tr_rng             rng = tr_rng_seed(3);
+    tr_tensor         *x = tr_uniform(TR_F32, TR_SHAPE(8, 3), &rng);
+    (void)what;
+    for (int i = 0; i < 8; i++) shade[i] = i % 3;
+    tr_tsne(x, &(tr_tsne_options){ .perplexity = 2, .iterations = 3 }, NULL);
+    tr_tsne_affinities(x, 2);
+    tr_disentanglement_scores(x, shade, &(tr_factor){ .name = "shade" }, 1, &scores);
+}
+
 static void models(const void *what)
 {
     double               low[2] = { -1, -1 }, high[2] = { 1, 1 };
@@ -303,15 +337,26 @@ START_TEST(functions)
     static const struct {
         const char *name;
         work        does;
-    } works[] = {
-        { "activations", activations }, { "arrange", arrange },         { "masks", masks },
-        { "products", products },       { "losses", losses },           { "own", own_module },
-        { "layers", layers },           { "derivatives", derivatives }, { "small", small_things },
-        { "settings", settings },       { "tables", tables },           { "models", models }
-    };
+    } works[] = { { "activations", activations },
+                  { "arrange", arrange },
+                  { "masks", masks },
+                  { "products", products },
+                  { "losses", losses },
+                  { "own", own_module },
+                  { "layers", layers },
+                  { "derivatives", derivatives },
+                  { "small", small_things },
+                  { "settings", settings },
+                  { "tables", tables },
+                  { "models", models },
+                  { "ratings", ratings },
+                  { "codes", codes } };
     folder = fresh_folder();
     write_file(in_folder(folder, "t.csv"), "a,b,c\n1,2,x\n3,4,y\n5,,x\n", 23);
     write_file(in_folder(folder, "p.ppm"), "P3 2 2 255 1 2 3 4 5 6 7 8 9 10 11 12\n", 38);
+    const char *rows = "u,i,r\na,x,1\na,y,2\na,z,4\nb,x,3\nb,y,5\nb,z,1\nc,x,2\nc,y,2\nc,z,3\n"
+                       "d,x,1\nd,y,3\nd,z,5\n";
+    write_file(in_folder(folder, "r.csv"), rows, strlen(rows));
     tr_set_threads(1);
     for (size_t i = 0; i < sizeof works / sizeof works[0]; i++)
         fail_everywhere(works[i].name, works[i].does, NULL);
