@@ -104,18 +104,33 @@ static size_t part_of(size_t count)
     return fault != NULL && strcmp(fault, "short") == 0 ? (count + 2) / 3 : count;
 }
 
-int open(const char *path, int flags, ...)
+static int open_counted(const char *path, int flags, mode_t mode)
 {
-    va_list more;
-    va_start(more, flags);
-    const mode_t mode = flags & O_CREAT ? va_arg(more, mode_t) : 0;
-    va_end(more);
     if (!counted_path(path)) return REAL(open)(path, flags, mode);
     const bool writes = (flags & O_ACCMODE) != O_RDONLY;
     if (fails("open", path, INTERRUPTIBLE | (writes ? WRITES | CHANGES_FOLDER : READS))) return -1;
     const int file = REAL(open)(path, flags, mode);
     if (file >= 0 && file < FILES) ours[file] = true;
     return file;
+}
+
+int open(const char *path, int flags, ...)
+{
+    va_list more;
+    va_start(more, flags);
+    const mode_t mode = flags & O_CREAT ? va_arg(more, mode_t) : 0;
+    va_end(more);
+    return open_counted(path, flags, mode);
+}
+
+/* What open is called where file offsets have 64 bits. */
+int open64(const char *path, int flags, ...)
+{
+    va_list more;
+    va_start(more, flags);
+    const mode_t mode = flags & O_CREAT ? va_arg(more, mode_t) : 0;
+    va_end(more);
+    return open_counted(path, flags, mode);
 }
 
 ssize_t read(int file, void *bytes, size_t count)

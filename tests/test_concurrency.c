@@ -6,6 +6,8 @@
 #include "tests/small.h"
 
 #include <pthread.h>
+#include <signal.h>
+#include <sys/wait.h>
 
 enum { TRAININGS = 6 };
 
@@ -61,8 +63,40 @@ START_TEST(threads_do_not_disturb_each_other)
 }
 END_TEST
 
+/* A sum of products that is large enough for several threads. */
+static double compute(void)
+{
+    tr_scope    *scope = tr_scope_push();
+    tr_rng       rng = tr_rng_seed(5);
+    tr_tensor   *a = tr_normal(TR_F32, TR_SHAPE(300, 300), &rng);
+    const double sum = tr_item(tr_sum(tr_matmul(a, a), TR_ALL_AXES, false));
+    tr_scope_pop(scope);
+    return sum;
+}
+
+START_TEST(a_forked_child_computes)
+{
+    tr_set_threads(2);
+    const double sum = compute();
+    ck_assert(tr_status_get() == TR_OK);
+    for (int i = 0; i < 3; i++) {
+        const pid_t child = fork();
+        if (child == 0) {
+            alarm(20); /* a child that waits for threads which it does not have */
+            signal(SIGALRM, SIG_DFL);
+            _exit(compute() == sum ? 0 : 1);
+        }
+        int status = 0;
+        ck_assert_int_eq(waitpid(child, &status, 0), child);
+        ck_assert_msg(!WIFSIGNALED(status), "the child was killed by signal %d", WTERMSIG(status));
+        ck_assert_int_eq(WEXITSTATUS(status), 0);
+        ck_assert(compute() == sum); /* and so does its parent, still */
+    }
+}
+END_TEST
+
 int main(void)
 {
-    const TTest *const tests[] = { threads_do_not_disturb_each_other };
-    return run_one_test("concurrency", tests, 1);
+    const TTest *const tests[] = { threads_do_not_disturb_each_other, a_forked_child_computes };
+    return run_one_test("concurrency", tests, 2);
 }

@@ -6,85 +6,10 @@
  * test_composed_memory (functions of many operations), test_files, test_readers, test_optim. */
 #include "autograd/example.h"
 #include "datasets/table.h"
+#include "tests/failing.h"
 #include "tests/files.h"
 #include "tests/small.h"
-
-#include <dirent.h>
-
-/* --- An allocator that fails at one place ---------------------------------------------------- */
-
-typedef struct failing {
-    int64_t until;   /* allocations that succeed before the first failure */
-    bool    forever; /* all later ones fail too */
-    int64_t failures, held;
-} failing;
-
-static void *failing_alloc(void *context, size_t alignment, size_t bytes)
-{
-    failing   *f = context;
-    const bool fails = f->until == 0 || (f->until < 0 && f->forever);
-    f->until--;
-    f->failures += fails;
-    if (fails) return NULL;
-    f->held += (int64_t)bytes;
-    return aligned_alloc(alignment, bytes);
-}
-
-static void failing_release(void *context, void *block, size_t bytes)
-{
-    ((failing *)context)->held -= (int64_t)bytes;
-    free(block);
-}
-
-static int open_files(void)
-{
-    DIR *folder = opendir("/proc/self/fd");
-    int  count = 0;
-    while (folder != NULL && readdir(folder) != NULL) count++;
-    if (folder != NULL) closedir(folder);
-    return count;
-}
-
-typedef void (*work)(const void *what);
-
-/* Does the work with one failure; false where there were fewer allocations. */
-static bool fail_at(const char *name, work does, const void *what, int64_t n, bool forever)
-{
-    failing f = { .until = -1 };
-    tr_memory_trim();
-    tr_set_allocator(&(tr_allocator){ failing_alloc, failing_release, &f });
-    const int  files = open_files();
-    tr_scope  *scope = tr_scope_push();
-    const bool recording = tr_set_recording(true);
-    f.until = n;
-    f.forever = forever;
-    does(what);
-    f.forever = false;
-    f.until = -1;
-    const tr_status expected = f.failures > 0 ? TR_ERR_MEMORY : TR_OK;
-    ck_assert_msg(tr_status_get() == expected, "%s, allocation %d%s: %s", name, (int)n,
-                  forever ? " and all later" : "", tr_error() != NULL ? tr_error() : "no error");
-    ck_assert(expected == TR_OK || strstr(tr_error(), "out of memory") != NULL);
-    tr_error_clear();
-    ck_assert_msg(tr_set_recording(recording), "%s, allocation %d: recording is off", name, (int)n);
-    tr_scope_pop(scope);
-    tr_memory_trim();
-    ck_assert_msg(f.held == 0, "%s, allocation %d: %d bytes leak", name, (int)n, (int)f.held);
-    ck_assert_msg(open_files() == files, "%s, allocation %d: a file stays open", name, (int)n);
-    tr_set_allocator(NULL);
-    return f.failures > 0;
-}
-
-static int64_t places; /* where an allocation failed, of all works together */
-
-static void fail_everywhere(const char *name, work does, const void *what)
-{
-    for (int forever = 0; forever < 2; forever++) {
-        int64_t n = 0;
-        while (fail_at(name, does, what, n, forever)) n++; /* the last one succeeds */
-        places += n;
-    }
-}
+#include "train/compare.h"
 
 /* --- Operations ------------------------------------------------------------------------------ */
 
@@ -184,12 +109,15 @@ static void keep(const void *what)
     tr_scope   *scope = tr_scope_push(); /* the lock goes with it */
     tr_run     *run = new_run(what, dir);
     if (run != NULL && tr_run_train(run, NULL) == TR_OK) tr_run_report(run);
+    if (run != NULL && tr_run_last(run) != NULL) tr_metric(&tr_run_last(run)->val, "loss");
     if (run != NULL) tr_run_command(run);
     tr_scope_pop(scope);
     for (tr_open_mode mode = TR_OPEN_WEIGHTS; mode <= TR_OPEN_RESUME; mode++) {
         tr_run    *again = tr_run_open(dir, NULL, mode);
         tr_metrics metrics;
         if (again == NULL || tr_run_use_data(again, NULL) != TR_OK) return;
+        if (mode == TR_OPEN_RESUME) tr_run_set_epochs(again, 2);
+        tr_run_use_rows(again, NULL);
         tr_evaluate(again->model, again->dataset, NULL, &metrics);
     }
 }
@@ -203,6 +131,28 @@ START_TEST(directories)
              folder);
     ck_assert_msg(system(command) != 0, "a temporary file is left");
     printf("directories: %d places\n", (int)places);
+}
+END_TEST
+
+static void compare(const void *what)
+{
+    tr_compared run = { 0 };
+    (void)what;
+    if (tr_compare_run(in_folder(folder, "run"), &(tr_compare_options){ .probe = 10 }, &run) !=
+        TR_OK)
+        return;
+    tr_compare_page(in_folder(folder, "page.html"), "One", &run, 1);
+    tr_compare_markdown(in_folder(folder, "page.md"), "One", &run, 1);
+}
+
+START_TEST(comparisons)
+{
+    places = 0;
+    tr_scope *scope = tr_scope_push();
+    keep(tr_model_find("vae"));
+    tr_scope_pop(scope);
+    fail_everywhere("a comparison", compare, NULL);
+    printf("comparisons: %d places\n", (int)places);
 }
 END_TEST
 
@@ -352,9 +302,10 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = { operations, trainings, directories, uses, data, optimisers };
+    const TTest *const tests[] = { operations, trainings, directories, comparisons,
+                                   uses,       data,      optimisers };
     make_folder();
-    const int failed = run_one_test("out of memory", tests, 6);
+    const int failed = run_one_test("out of memory", tests, 7);
     drop_folder();
     return failed;
 }

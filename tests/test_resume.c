@@ -45,15 +45,19 @@ static void train(const tr_model_type *type, const char *dir, uint64_t seed, int
     tr_set_threads(threads);
     snprintf(config, sizeof config, "%s/config.json", dir);
     const bool begun = !tri_file_missing(config);
-    tr_run    *run = begun ? tr_run_open(dir, NULL, TR_OPEN_RESUME)
-                           : small_run(type, dir,
-                                       &(tr_train_options){ .epochs = EPOCHS,
-                                                            .batch = BATCH,
-                                                            .limit = IMAGES,
-                                                            .val_limit = 20,
-                                                            .seed = seed,
-                                                            .early_stop = seed % 2 == 0 ? EPOCHS : 0,
-                                                            .checkpoint_every = EVERY });
+    tr_run    *run =
+        begun ? tr_run_open(dir, NULL, TR_OPEN_RESUME)
+                 : small_run(type, dir,
+                             &(tr_train_options){
+                                 .epochs = EPOCHS,
+                                 .batch = BATCH,
+                                 .limit = IMAGES,
+                                 .val_limit = 20,
+                                 .seed = seed,
+                                 .early_stop = seed % 2 == 0 ? EPOCHS : 0,
+                                 .schedule = type->fit != NULL ? 0 : (tr_rate_schedule)(seed % 5),
+                                 .ema = type->fit == NULL && seed % 3 == 0 ? 0.9 : 0,
+                                 .checkpoint_every = EVERY });
     if (run != NULL && begun) tr_run_use_data(run, NULL);
     if (run != NULL) tr_run_train(run, &(tr_callbacks){ .step = count_step });
     _exit(tr_status_print() == 0 && run->state >= TR_RUN_FINISHED ? 0 : 1);
