@@ -293,6 +293,7 @@ enum { ACTIVATIONS = (int)(sizeof activations / sizeof activations[0]) };
 
 tr_tensor *tr_activate(tr_tensor *x, tr_activation act)
 {
+    if (!tri_check_alive(x, "activate")) return NULL;
     if (tr_activation_name(act) == NULL) {
         tr_fail(TR_ERR_VALUE, "activate: %d is not an activation", (int)act);
         return NULL;
@@ -308,6 +309,9 @@ const char *tr_activation_name(tr_activation act)
 
 tr_status tr_activation_find(const char *name, tr_activation *act)
 {
+    if (!tri_given(name, "activation_find: the name") ||
+        !tri_given(act, "activation_find: the result"))
+        return tr_status_get();
     char   known[400];
     size_t used = 0;
     for (int i = 0; i < ACTIVATIONS; i++) {

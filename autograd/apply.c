@@ -152,6 +152,8 @@ static bool record(const tr_call *c, size_t attribute_bytes)
 tr_tensor *tr_apply(const tr_op *op, tr_tensor *const *inputs, int input_count,
                     const void *attributes, size_t attribute_bytes)
 {
+    if (!tri_given(op, "apply: the operation") || !tri_given(inputs, "apply: the list of inputs"))
+        return NULL;
     if (tri_failed()) return NULL;
     tr_tensor *local[TR_OP_MAX_ARGUMENTS];
     tr_call    c = { .op = op, .input_count = input_count, .attributes = attributes };
@@ -177,7 +179,7 @@ tr_tensor *tr_apply(const tr_op *op, tr_tensor *const *inputs, int input_count,
 
 bool tr_wants(const tr_call *c, int i)
 {
-    return i < c->input_count && c->wants[i];
+    return c != NULL && i >= 0 && i < c->input_count && c->wants[i];
 }
 
 /* --- Variables -------------------------------------------------------------------------------- */

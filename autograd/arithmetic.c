@@ -20,7 +20,7 @@ tr_tensor *tri_apply_binary(const tr_op *op, tr_tensor *a, tr_tensor *b)
 
 tr_tensor *tri_constant(const tr_tensor *like, double value)
 {
-    return like != NULL ? tr_scalar(like->dtype, value) : NULL;
+    return tri_check_alive(like, "constant") ? tr_scalar(like->dtype, value) : NULL;
 }
 
 /* --- The four operations ---------------------------------------------------------------------- */

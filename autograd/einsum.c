@@ -169,7 +169,8 @@ tr_tensor *tr_einsum(const char *equation, tr_tensor *a, tr_tensor *b)
 {
     plan p = { .equation = equation };
     term stack = { 0 }, rows = { 0 }, columns = { 0 }, inner = { 0 }, found = { 0 };
-    if (tri_failed() || !tri_check_alive(a, "einsum") ||
+    if (tri_failed() || !tri_given(equation, "einsum: the equation") ||
+        !tri_check_alive(a, "einsum") ||
         (b != NULL && !tri_check_alive(b, "einsum")))
         return NULL;
     memset(p.size, -1, sizeof p.size);

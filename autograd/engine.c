@@ -256,6 +256,7 @@ static bool propagate(walk *w)
 
 tr_status tr_add_hook(tr_tensor *t, tr_hook hook, void *context)
 {
+    if (!tri_given(hook, "add_hook: the hook")) return tr_status_get();
     if (tri_failed() || !tri_check_alive(t, "add_hook")) return tr_status_get();
     tri_hook *h = tr_scope_alloc(sizeof *h);
     if (h == NULL) return tr_status_get();
@@ -319,7 +320,7 @@ static bool start_walk(walk *w, tr_tensor *const *outputs, int count, const tr_g
 
 void tr_clear_grad(tr_tensor *t)
 {
-    if (t == NULL || t->grad == NULL) return;
+    if (!tri_alive(t) || t->grad == NULL) return;
     tri_storage_unref(t->grad->storage);
     t->grad->storage = NULL;
     t->grad = NULL;
@@ -392,6 +393,13 @@ static void take_gradients(walk *w, tr_tensor *const *inputs, int count, tr_tens
 tr_status tr_grad(tr_tensor *const *outputs, int output_count, tr_tensor *const *inputs,
                   int input_count, tr_tensor **gradients, const tr_grad_options *options)
 {
+    if (!tri_given(outputs, "grad: the list of outputs") ||
+        !tri_given(inputs, "grad: the list of inputs") ||
+        !tri_given(gradients, "grad: the place for gradients"))
+        return tr_status_get();
+    if (output_count < 1 || input_count < 0)
+        return tr_fail(TR_ERR_VALUE, "grad: %d outputs and %d inputs; at least 1 and 0 are needed",
+                       output_count, input_count);
     memset(gradients, 0, (size_t)input_count * sizeof *gradients);
     if (tri_failed()) return tr_status_get();
     walk       w = { .create_graph = options != NULL && options->create_graph };

@@ -274,6 +274,10 @@ tr_status tr_gradcheck(tr_function function, void *context, tr_tensor *const *in
                        int input_count, const tr_gradcheck_options *options,
                        tr_gradcheck_result *result)
 {
+    if (!tri_given(function, "gradcheck: the function") ||
+        !tri_given(inputs, "gradcheck: the list of inputs") ||
+        !tri_given(result, "gradcheck: the result"))
+        return tr_status_get();
     static const tr_gradcheck_options defaults = { 0 };
     const tr_gradcheck_options       *o = options != NULL ? options : &defaults;
     *result = (tr_gradcheck_result){ 0 };

@@ -234,6 +234,9 @@ tr_tensor *tr_logdet(tr_tensor *a)
 
 tr_status tr_eigh(const tr_tensor *a, tr_tensor **values, tr_tensor **vectors)
 {
+    if (!tri_given(values, "eigh: the place for values") ||
+        !tri_given(vectors, "eigh: the place for vectors") || !tri_check_alive(a, "eigh"))
+        return tr_status_get();
     static const tr_op op = { .name = "eigh", .arguments = { "a" } };
     *values = *vectors = NULL;
     if (tri_failed() || !tri_check_alive(a, op.name)) return tr_status_get();

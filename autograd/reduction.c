@@ -399,7 +399,7 @@ tr_tensor *tr_cumsum(tr_tensor *x, int axis, bool reverse)
 
 static tr_tensor *is_zero(tr_tensor *x)
 {
-    return x != NULL ? tr_equal(x, tr_scalar(x->dtype, 0)) : NULL;
+    return tri_check_alive(x, "equal") ? tr_equal(x, tr_scalar(x->dtype, 0)) : NULL;
 }
 
 tr_tensor *tr_all(tr_tensor *x, tr_shape axes, bool keepdim)

@@ -12,7 +12,7 @@ static const tr_op *const built_in[] = {
 
 const tr_op *const *tr_ops(int *count)
 {
-    *count = (int)(sizeof built_in / sizeof built_in[0]);
+    if (count != NULL) *count = (int)(sizeof built_in / sizeof built_in[0]);
     return built_in;
 }
 
@@ -20,7 +20,7 @@ const tr_op *tr_op_find(const char *name)
 {
     int                 count;
     const tr_op *const *ops = tr_ops(&count);
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < count && name != NULL; i++)
         if (strcmp(ops[i]->name, name) == 0) return ops[i];
     return NULL;
 }

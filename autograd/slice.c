@@ -210,12 +210,14 @@ const tr_op tri_op_concat = {
 
 tr_tensor *tr_concat(tr_tensor *const *parts, int count, int axis)
 {
+    if (!tri_given(parts, "concat: the list of parts")) return NULL;
     const concat_attributes a = { axis };
     return tr_apply(&tri_op_concat, parts, count, &a, sizeof a);
 }
 
 tr_tensor *tr_stack(tr_tensor *const *parts, int count, int axis)
 {
+    if (!tri_given(parts, "stack: the list of parts")) return NULL;
     if (tri_failed()) return NULL;
     tr_tensor **raised = tr_scope_alloc((uint64_t)(count > 0 ? count : 1) * sizeof *raised);
     if (raised == NULL) return NULL;
@@ -306,6 +308,9 @@ tr_tensor *tr_select(tr_tensor *x, int axis, int64_t index)
 
 tr_status tr_split(tr_tensor *x, int axis, const int64_t *sizes, int count, tr_tensor **parts)
 {
+    if (!tri_given(sizes, "split: the list of sizes") ||
+        !tri_given(parts, "split: the place for parts") || !tri_check_alive(x, "split"))
+        return tr_status_get();
     TRI_FUNCTION("split", x);
     for (int i = 0; i < count; i++) parts[i] = NULL;
     if (!tri_usable(x, "split")) return tr_status_get();
@@ -329,6 +334,8 @@ tr_status tr_split(tr_tensor *x, int axis, const int64_t *sizes, int count, tr_t
 
 tr_status tr_chunk(tr_tensor *x, int axis, int count, tr_tensor **parts)
 {
+    if (!tri_given(parts, "chunk: the place for parts") || !tri_check_alive(x, "chunk"))
+        return tr_status_get();
     TRI_FUNCTION("chunk", x);
     for (int i = 0; i < count; i++) parts[i] = NULL;
     if (!tri_usable(x, "chunk")) return tr_status_get();

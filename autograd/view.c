@@ -54,7 +54,7 @@ const tr_op tri_op_cast = {
 tr_tensor *tr_cast(tr_tensor *x, tr_dtype dtype)
 {
     const cast_attributes a = { dtype };
-    if (x != NULL && x->requires_grad && !is_float(dtype)) x = tr_detach(x);
+    if (tri_alive(x) && x->requires_grad && !is_float(dtype)) x = tr_detach(x);
     return tr_apply(&tri_op_cast, &x, 1, &a, sizeof a);
 }
 

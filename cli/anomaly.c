@@ -96,7 +96,8 @@ static tr_status find_columns(const tr_run *run, findings *f)
         tr_batch      b;
         tr_scope     *scope = tr_scope_push();
         tr_dataset_read(run->dataset, TR_TEST, i, i + n, &b);
-        tr_tensor *away = tr_square(tr_sub(tr_model_reconstruct(run->model, b.x), b.x));
+        tr_tensor *target = b.target != NULL ? b.target : b.x;
+        tr_tensor *away = tr_square(tr_sub(tr_model_reconstruct(run->model, b.x), target));
         if (tr_status_get() == TR_OK && b.known != NULL) away = tr_mul(away, b.known);
         const float *v = away != NULL ? away->data : NULL;
         for (int64_t c = 0; c < n * t->columns && v != NULL; c++) {

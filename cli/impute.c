@@ -154,6 +154,8 @@ int run_impute(const args *a)
 {
     tr_run *run = open_rows(a);
     if (run == NULL) return end_setup();
+    if (run->dataset->row_names != NULL)
+        return usage_error(a, "ratings that are missing are what tenrec recommend tells");
     if (run->dataset->table != NULL) return run_impute_table(a, run);
     const tr_dataset *d = run->dataset;
     const int64_t     steps = int_of(a, "steps", 20), pixels = d->height * d->width * d->channels;

@@ -1,5 +1,5 @@
 /* list.c: what there is: `models`, `datasets`, `ops`. */
-#include "cli/cli.h"
+#include "cli/uses.h"
 
 #include <string.h>
 
@@ -58,9 +58,17 @@ int run_models(const args *a)
 
 /* --- datasets ----------------------------------------------------------------------------- */
 
+const arg_option datasets_options[] = {
+    { "show", 0, ARG_TEXT, "D", 0, 0, "draw a grid of this one; of a table tell its columns" },
+    { "out", 0, ARG_TEXT, "FILE", 0, 0, "where to; .png, .pgm or .ppm [NAME.png]" },
+    { "count", 'n', ARG_INT, "N", 1, 100, "images in a row [10]" },
+    { 0 },
+};
+
 int run_datasets(const args *a)
 {
     const tr_dataset_kind *kind;
+    if (has(a, "show")) return show_dataset(a);
     for (int i = 0; (kind = tr_dataset_kind_at(i)) != NULL; i++) {
         if (has(a, "json")) {
             tri_text t = { 0 };

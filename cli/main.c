@@ -11,8 +11,8 @@ const arg_option no_options[] = { { 0 } };
 /* clang-format off */
 const command commands[] = {
     { "models", "", "list the models", no_options, 0, 0, run_models, NULL },
-    { "datasets", "", "list the data that can be trained on", no_options, 0, 0, run_datasets,
-      NULL },
+    { "datasets", "", "list the data that can be trained on, or show one", datasets_options, 0, 0,
+      run_datasets, NULL },
     { "ops", "", "list the operations, each with formula and gradient", no_options, 0, 0,
       run_ops, NULL },
     { "train", "MODEL | --resume RUN", "train a model, or go on with a training", train_options,
@@ -36,6 +36,8 @@ const command commands[] = {
       run_anomaly, NULL },
     { "impute", "RUN", "fill missing values in, against the mean and PCA", impute_options, 1,
       1, run_impute, NULL },
+    { "recommend", "RUN", "recommend items to users, of a run on ratings", recommend_options, 1, 1,
+      run_recommend, NULL },
     { "embed", "RUN", "write the codes of images, and draw their map", embed_options, 1,
       1, run_embed, NULL },
     { "probe", "RUN", "classify by the codes, by pixels and by PCA", probe_options, 1,

@@ -26,23 +26,31 @@ typedef struct extra {
 
 enum { MOST_EXTRAS = 8 };
 
-/* Mean squared error of reconstructions per pixel, over the first `count` images of the test split.
- */
+/* Mean squared error of reconstructions per known pixel, over the first `count` images of the test
+ * split. */
 static double reconstruction_error(const tr_run *run, int64_t count)
 {
     enum { BATCH = 200 };
-    double     sum = 0;
+    double     sum = 0, all = 0;
     const bool recording = tr_set_recording(false);
     for (int64_t i = 0; i < count && tr_status_get() == TR_OK; i += BATCH) {
         const int64_t n = i + BATCH < count ? BATCH : count - i;
+        tr_batch      b;
         tr_scope     *scope = tr_scope_push();
-        tr_tensor    *x = tr_dataset_images(run->dataset, TR_TEST, i, i + n);
-        tr_tensor    *y = tr_model_reconstruct(run->model, x);
-        if (y != NULL) sum += (double)n * tr_item(tr_mse(y, x, TR_MEAN));
+        tr_dataset_read(run->dataset, TR_TEST, i, i + n, &b);
+        tr_tensor *y = tr_status_get() == TR_OK ? tr_model_reconstruct(run->model, b.x) : NULL;
+        if (y != NULL) {
+            tr_tensor   *x = b.target != NULL ? b.target : b.x;
+            tr_tensor   *known = b.known != NULL ? b.known : tr_ones(TR_F32, TR_SHAPE(1));
+            const double share = tr_item(tr_mean(known, TR_ALL_AXES, false));
+            const double weight = (double)n * share;
+            if (weight > 0) sum += weight * tr_masked_mse(y, x, known);
+            all += weight;
+        }
         tr_scope_pop(scope);
     }
     tr_set_recording(recording);
-    return sum / (double)count;
+    return sum / all;
 }
 
 /* -ln p(x), averaged over the same images. */
@@ -55,9 +63,12 @@ static double negative_log_likelihood(const args *a, const tr_run *run, int64_t 
     for (int64_t i = 0; i < count && tr_status_get() == TR_OK; i += BATCH) {
         const int64_t end = i + BATCH < count ? i + BATCH : count;
         tr_scope     *scope = tr_scope_push();
-        tr_tensor    *labels = d->classes > 0 ? tr_dataset_labels(d, TR_TEST, i, end) : NULL;
-        tr_tensor    *x = tr_dataset_images(d, TR_TEST, i, end);
-        tr_tensor *one = tr_model_log_likelihood(run->model, x, labels, int_of(a, "nll", 1), &rng);
+        tr_batch      b = { 0 };
+        tr_dataset_read(d, TR_TEST, i, end, &b);
+        tr_model_set_target(run->model, b.target, b.known);
+        tr_tensor *one =
+            tr_model_log_likelihood(run->model, b.x, b.labels, int_of(a, "nll", 1), &rng);
+        tr_model_set_target(run->model, NULL, NULL);
         if (one != NULL) sum -= tr_item(tr_sum(one, TR_ALL_AXES, false));
         tr_scope_pop(scope);
     }
@@ -91,7 +102,7 @@ static tr_disentanglement factor_scores(const tr_run *run, int64_t count)
     };
     const tr_dataset  *d = run->dataset;
     tr_disentanglement scores = { 0 };
-    double             one[8], *values = tr_scope_alloc((size_t)(count * FACTORS) * sizeof *values);
+    double             one[8], *values = tr_scope_alloc((uint64_t)(count * FACTORS) * sizeof *values);
     if (tr_dataset_factors(d, TR_TEST, 0, one) != FACTORS)
         tr_fail(TR_ERR_VALUE, "%s: the factors of its images are not known; those of shapes are",
                 d->spec);

@@ -78,6 +78,12 @@ extern const arg_option impute_options[];
 int                     run_impute(const args *a);
 int                     run_impute_table(const args *a, tr_run *run); /* the rest, for tables */
 
+extern const arg_option datasets_options[];
+int                     show_dataset(const args *a);
+
+extern const arg_option recommend_options[];
+int                     run_recommend(const args *a);
+
 extern const arg_option embed_options[];
 int                     run_embed(const args *a);
 

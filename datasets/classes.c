@@ -64,6 +64,7 @@ tr_status tri_keep_classes(tr_dataset *d, const char *classes)
 
 bool tr_dataset_has_class(const tr_dataset *dataset, int64_t label)
 {
-    if (!dataset || label < 0 || label >= dataset->classes) return false;
+    if (!tri_given(dataset, "dataset_has_class: the dataset")) return false;
+    if (label < 0 || label >= dataset->classes) return false;
     return !dataset->source->kept || dataset->source->kept[label];
 }

@@ -6,7 +6,10 @@
  * Read next: table.c. */
 #include "datasets/csv.h"
 
+#include "tensor/json.h"
+
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -16,6 +19,26 @@ bool tri_csv_missing(const char *cell)
 {
     return cell[0] == '\0' || strcasecmp(cell, "na") == 0 || strcasecmp(cell, "nan") == 0 ||
            strcmp(cell, "?") == 0;
+}
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+int64_t tri_csv_sort(const char **text, int64_t count)
+{
+    int64_t left = 0;
+    qsort(text, (size_t)count, sizeof *text, by_text);
+    for (int64_t i = 0; i < count; i++)
+        if (left == 0 || strcmp(text[i], text[left - 1]) != 0) text[left++] = text[i];
+    return left;
+}
+
+int64_t tri_csv_find(const char *const *sorted, int64_t count, const char *text)
+{
+    const char *const *found = bsearch(&text, sorted, (size_t)count, sizeof *sorted, by_text);
+    return found != NULL ? found - sorted : -1;
 }
 
 int tri_csv_shown(const char *cell)
@@ -230,6 +253,22 @@ static tr_status name_columns(tri_csv *t)
     return tr_status_get();
 }
 
+/* Names are kept in a run as JSON, which is UTF-8. */
+static tr_status check_utf8(const char *path, const char *text, int64_t bytes)
+{
+    int64_t line = 1;
+    int     length;
+    for (const char *at = text; at < text + bytes; at += length) {
+        length = tri_utf8_length(at, text + bytes);
+        if (length == 0)
+            return tr_fail(TR_ERR_FILE,
+                           "%s: line %lld is not in UTF-8; iconv -t utf-8 converts files", path,
+                           (long long)line);
+        line += *at == '\n';
+    }
+    return tr_status_get();
+}
+
 char *tri_csv_text(const char *path, int64_t *bytes)
 {
     char *text = tri_read_file(path, INT64_MAX, bytes);
@@ -239,6 +278,7 @@ char *tri_csv_text(const char *path, int64_t *bytes)
         return NULL;
     }
     while (*bytes > 0 && strchr("\r\n", text[*bytes - 1]) != NULL) text[--*bytes] = '\0';
+    if (check_utf8(path, text, *bytes) != TR_OK) return NULL;
     const bool mark = memcmp(text, "\xEF\xBB\xBF", *bytes >= 3 ? 3 : (size_t)*bytes + 1) == 0;
     *bytes -= mark ? 3 : 0;
     return mark ? text + 3 : text;

@@ -30,6 +30,10 @@ bool tri_csv_number(const char *cell, double *value);
 /* How many of its bytes a message shows, such that it stays one short line. */
 int tri_csv_shown(const char *cell);
 
+/* Sorts texts and leaves each once; how many are left. The place of a text among such; -1: none. */
+int64_t tri_csv_sort(const char **text, int64_t count);
+int64_t tri_csv_find(const char *const *sorted, int64_t count, const char *text);
+
 /* Writes a cell, in quotes where it would not be read back as one. */
 void tri_csv_write_cell(tri_writer *w, const char *cell, char separator);
 

@@ -31,6 +31,8 @@ static const tri_kind kinds[] = {
     { { "csv", "csv:FILE[,label=COLUMN]",
         "a table of numbers and names, with missing values; numbers are scaled to [0, 1]" },
       tri_open_csv },
+    { { "ratings", "ratings:FILE",
+        "users' ratings of items, a row for each user, most of them missing" }, tri_open_ratings },
     { { "images", "images:DIR",
         "PNG, PGM and PPM pictures; the class is the folder's name" }, tri_open_images },
 };
@@ -57,7 +59,7 @@ static const tri_kind *find_kind(const char *spec, const char **argument)
 {
     const char *colon = strchr(spec, ':');
     size_t length = colon ? (size_t)(colon - spec) : strlen(spec);
-    char known[320];
+    char known[400];
     size_t used = 0;
     for (int i = 0; i < KINDS; i++) {
         const char *name = kinds[i].face.name;
@@ -235,7 +237,10 @@ static void fill_missing(const float *fill, float *x, float *known, int64_t n)
 static void read_image(const tr_dataset *d, tr_data_split split, int64_t index, float *x,
                        float *known)
 {
-    read_values(d, split, index, x);
+    if (d->source->ratings)
+        tri_ratings_read(d->source->ratings, index, false, x);
+    else
+        read_values(d, split, index, x);
     if (d->has_missing) fill_missing(d->blank->data, x, known, image_size(d));
 }
 
@@ -247,11 +252,12 @@ int64_t tri_source_label(const tr_dataset *d, tr_data_split split, int64_t index
     return source->label ? source->label(source->seed, split, row) : rows->labels[row];
 }
 
-tr_status tri_batch_make(const tr_dataset *d, int64_t n, tr_batch *batch)
+tr_status tri_batch_make(const tr_dataset *d, tr_data_split split, int64_t n, tr_batch *batch)
 {
     const tr_shape shape = TR_SHAPE(n, d->height, d->width, d->channels);
     *batch = (tr_batch){ .x = tr_empty(TR_F32, shape), .index = tr_empty(TR_I64, TR_SHAPE(n)) };
     if (d->has_missing) batch->known = tr_empty(TR_F32, shape);
+    if (d->has_target && split == TR_TEST) batch->target = tr_empty(TR_F32, shape);
     if (d->classes > 0) batch->labels = tr_empty(TR_I64, TR_SHAPE(n));
     return tr_status_get();
 }
@@ -264,6 +270,10 @@ void tri_batch_read(const tr_dataset *d, tr_data_split split, int64_t index, con
     if (batch->labels) ((int64_t *)batch->labels->data)[i] = tri_source_label(d, split, index);
     read_image(d, split, index, (float *)batch->x->data + i * size,
                batch->known ? (float *)batch->known->data + i * size : NULL);
+    if (!batch->target) return;
+    float *target = (float *)batch->target->data + i * size;
+    tri_ratings_read(d->source->ratings, index, true, target);
+    fill_missing(d->blank->data, target, (float *)batch->known->data + i * size, size);
 }
 
 int64_t tri_source_grain(const tr_dataset *d)
@@ -279,6 +289,10 @@ static bool check_range(const char *what, const tr_dataset *d, tr_data_split spl
     if (tri_failed()) return false;
     if (!d) {
         tr_fail(TR_ERR_VALUE, "%s: the dataset is NULL", what);
+        return false;
+    }
+    if (split != TR_TRAIN && split != TR_TEST) {
+        tr_fail(TR_ERR_VALUE, "%s: there is no split %d", what, (int)split);
         return false;
     }
     if (begin < 0 || end < begin || end > d->count[split]) {
@@ -326,9 +340,11 @@ tr_tensor *tr_dataset_images(const tr_dataset *dataset, tr_data_split split, int
 tr_status tr_dataset_read(const tr_dataset *dataset, tr_data_split split, int64_t begin,
                           int64_t end, tr_batch *batch)
 {
-    if (!check_range("dataset_read", dataset, split, begin, end)) return tr_status_get();
+    if (!check_range("dataset_read", dataset, split, begin, end) ||
+        !tri_given(batch, "dataset_read: the batch"))
+        return tr_status_get();
     if (tri_source_prepare(dataset, split) != TR_OK) return tr_status_get();
-    if (tri_batch_make(dataset, end - begin, batch) != TR_OK) return tr_status_get();
+    if (tri_batch_make(dataset, split, end - begin, batch) != TR_OK) return tr_status_get();
     read_job job = { dataset, split, begin, batch, NULL };
     tri_parallel_for(end - begin, tri_source_grain(dataset), read_piece, &job);
     return TR_OK;
@@ -336,7 +352,8 @@ tr_status tr_dataset_read(const tr_dataset *dataset, tr_data_split split, int64_
 
 int64_t tr_dataset_row(const tr_dataset *dataset, tr_data_split split, int64_t index)
 {
-    if (!dataset || index < 0 || index >= dataset->count[split]) return index;
+    if (!dataset || (split != TR_TRAIN && split != TR_TEST)) return index;
+    if (index < 0 || index >= dataset->count[split]) return index;
     return row_of(dataset, split, index);
 }
 
@@ -358,7 +375,7 @@ tr_tensor *tr_dataset_labels(const tr_dataset *dataset, tr_data_split split, int
 int tr_dataset_factors(const tr_dataset *dataset, tr_data_split split, int64_t index,
                        double factors[8])
 {
-    if (!dataset || !dataset->source->factors || index < 0 || index >= dataset->count[split])
+    if (!dataset || (split != TR_TRAIN && split != TR_TEST) || !dataset->source->factors || index < 0 || index >= dataset->count[split])
         return 0;
     return dataset->source->factors(dataset->source->seed, split, row_of(dataset, split, index),
                                     factors);

@@ -36,16 +36,21 @@ typedef struct tr_dataset {
     int64_t            count[2];     /* images of [TR_TRAIN] and of [TR_TEST] */
     const char *classes_kept; /* the train split has only these, as in the options; NULL: all */
     bool        has_missing;  /* some values are unknown: batches tell which are known */
-    tr_tensor  *blank;        /* f32 [H, W, C]: what x has where a value is missing; NULL: no table */
-    const tr_table *table;    /* csv: what the values of x mean; NULL: no table */
+    bool        has_target;   /* what test images should give is not what they show: ratings */
+    tr_tensor  *blank;        /* f32 [H, W, C]: what x has where a value is missing; NULL: no
+                                 table */
+    const tr_table *table;    /* csv, ratings: what the values of x mean; NULL: no table */
+    const char *const *row_names; /* ratings: the users, of either split; else NULL */
     struct tri_source *source;       /* where the images come from */
 } tr_dataset;
 
 typedef struct tr_dataset_options {
-    uint64_t seed;          /* of the procedural sets: another seed gives other images */
+    uint64_t seed;          /* of the procedural sets: another seed gives other images; of ratings:
+                               holds out others */
     double   test_fraction; /* of sets that come in one piece (idx, npy, csv, images): this share,
                                evenly spaced, is the test split; in (0, 1], 1 for all rows in the
-                               order of the file; 0 stands for 0.1 */
+                               order of the file; 0 stands for 0.1. Of ratings: the share of each
+                               user's that is held out, 1 for none */
     bool     allow_partial; /* cifar10: take the batches that are there */
     int64_t  height, width; /* images: the size that pictures are brought to; 0 stands for 64 */
     bool     gray;          /* images: one channel instead of three */
@@ -68,6 +73,10 @@ typedef struct tr_dataset_options {
  *                       or [N, H, W, C]; rows of D numbers are images 1 x D x 1
  *   csv:FILE[,label=COLUMN]...  a table of numbers and names, cells may be missing; numbers are
  *                       brought to [0, 1], names become a value for each category: table.h
+ *   ratings:FILE        a user, an item and a rating on each line, with , ; tab or :: between, what
+ *                       follows is ignored; a header line is optional. A row for each user, a value
+ *                       for each item, missing where it was not rated, scaled to [0, 1]. Both splits have all users and show the same ratings, without those that
+ *                       are held out, which are the target of the test split.
  *   images:DIR          PNG, PGM and PPM pictures, scaled and centre-cropped to options' size; the
  *                       class is the name of the sub-folder; without sub-folders there are no
  *                       labels. The order is a fixed shuffle of the sorted names.
@@ -141,8 +150,10 @@ typedef struct tr_loader_options {
 
 /* The tensors belong to the loader and hold these values until the next call on it. */
 typedef struct tr_batch {
-    tr_tensor *x;      /* f32 [N, H, W, C]; its mean over the train split where a value is missing */
-    tr_tensor *known;  /* f32 [N, H, W, C]: 1, or 0 where a value is missing; NULL: all are known */
+    tr_tensor *x;      /* f32 [N, H, W, C]; the dataset's blank where a value is missing */
+    tr_tensor *target; /* f32 [N, H, W, C]: what a model should give; NULL: x */
+    tr_tensor *known;  /* f32 [N, H, W, C]: 1, or 0 where what it should give is missing; NULL: all
+                          is known */
     tr_tensor *labels; /* i64 [N]; NULL for a set without labels */
     tr_tensor *index;  /* i64 [N]: positions in the split */
 } tr_batch;

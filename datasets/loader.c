@@ -72,11 +72,12 @@ static tr_status make_tensors(tr_loader *loader)
     const tr_loader_options *o = &loader->options;
     int64_t images = o->end - o->begin, rest = images % o->batch;
     int64_t batch = images < o->batch ? images : o->batch;
-    tri_batch_make(d, batch, &loader->full);
+    tri_batch_make(d, o->split, batch, &loader->full);
     loader->last = loader->full;
     if (!tri_failed() && rest != 0 && rest != batch) {
         loader->last.x = first_rows(loader->full.x, rest);
         loader->last.known = first_rows(loader->full.known, rest);
+        loader->last.target = first_rows(loader->full.target, rest);
         loader->last.index = first_rows(loader->full.index, rest);
         loader->last.labels = first_rows(loader->full.labels, rest);
     }
@@ -91,6 +92,10 @@ tr_loader *tr_loader_new(const tr_dataset *dataset, const tr_loader_options *opt
         return NULL;
     }
     tr_loader_options o = options ? *options : (tr_loader_options){ 0 };
+    if (o.split != TR_TRAIN && o.split != TR_TEST) {
+        tr_fail(TR_ERR_VALUE, "loader: there is no split %d", (int)o.split);
+        return NULL;
+    }
     if (!resolve(dataset, &o)) return NULL;
     tr_loader *loader = tr_scope_alloc(sizeof *loader);
     if (!loader) return NULL;
@@ -143,12 +148,16 @@ static void mark_changed(const tr_batch *batch)
     batch->x->storage->version++;
     batch->index->storage->version++;
     if (batch->known) batch->known->storage->version++;
+    if (batch->target) batch->target->storage->version++;
     if (batch->labels) batch->labels->storage->version++;
 }
 
 bool tr_loader_next(tr_loader *loader, tr_batch *batch)
 {
-    if (tri_failed() || !loader || !batch) return false;
+    if (!tri_given(loader, "loader_next: the loader") ||
+        !tri_given(batch, "loader_next: the batch"))
+        return false;
+    if (tri_failed()) return false;
     if (loader->position == loader->batches) {
         loader->epoch++;
         loader->position = 0;
@@ -166,24 +175,27 @@ bool tr_loader_next(tr_loader *loader, tr_batch *batch)
 
 int64_t tr_loader_images(const tr_loader *loader)
 {
-    if (!loader) return 0;
+    if (!tri_given(loader, "loader_images: the loader")) return 0;
     const tr_loader_options *o = &loader->options;
     return o->drop_last ? loader->batches * o->batch : o->end - o->begin;
 }
 
 int64_t tr_loader_batches(const tr_loader *loader)
 {
-    return loader ? loader->batches : 0;
+    if (!tri_given(loader, "loader_batches: the loader")) return 0;
+    return loader->batches;
 }
 
 int64_t tr_loader_epoch(const tr_loader *loader)
 {
-    return loader ? loader->epoch : 0;
+    if (!tri_given(loader, "loader_epoch: the loader")) return 0;
+    return loader->epoch;
 }
 
 int64_t tr_loader_position(const tr_loader *loader)
 {
-    return loader ? loader->position : 0;
+    if (!tri_given(loader, "loader_position: the loader")) return 0;
+    return loader->position;
 }
 
 tr_status tr_loader_seek(tr_loader *loader, int64_t epoch, int64_t position)

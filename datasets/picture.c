@@ -163,6 +163,9 @@ static void *encode_bmp(const tri_picture *p, int64_t *bytes)
 
 void *tr_encode_image(const tr_tensor *picture, int64_t *bytes, const char **media_type)
 {
+    if (!tri_given(bytes, "encode_image: the place for the size") ||
+        !tri_given(media_type, "encode_image: the place for the type"))
+        return NULL;
     tri_picture p;
     if (!make_plain(picture, "encode_image", &p)) return NULL;
     *media_type = tri_png_built() ? "image/png" : "image/bmp";
@@ -209,6 +212,7 @@ static tr_status save_png(const char *path, const tri_picture *p)
 
 tr_status tr_save_image(const char *path, const tr_tensor *picture)
 {
+    if (!tri_given(path, "save_image: the path")) return tr_status_get();
     if (tri_failed()) return tr_status_get();
     bool png = ends_in(path, ".png"), ppm = ends_in(path, ".ppm"), pgm = ends_in(path, ".pgm");
     if (!png && !ppm && !pgm)
@@ -291,6 +295,7 @@ static tr_tensor *load_pnm(pnm_text *t, bool text, int64_t channels)
 
 tr_tensor *tr_load_image(const char *path)
 {
+    if (!tri_given(path, "load_image: the path")) return NULL;
     if (tri_failed()) return NULL;
     tr_scope *scope = tr_scope_push();
     int64_t bytes = 0;

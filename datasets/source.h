@@ -27,9 +27,13 @@ typedef struct tri_table {
     tri_csv    csv;
 } tri_table;
 
+/* Lists of ratings (ratings.c). */
+typedef struct tri_ratings tri_ratings;
+
 typedef struct tri_source {
     tri_rows split[2];
-    tri_table *table;  /* NULL: no table */
+    tri_table         *table;   /* NULL: no table */
+    const tri_ratings *ratings; /* NULL: no ratings */
 
     /* Makes what depends on the rows that are left to train on, once classes are chosen; or NULL.
      */
@@ -62,6 +66,7 @@ tr_status tri_open_shapes(tr_dataset *d, const char *argument, const tr_dataset_
 tr_status tri_open_cifar10(tr_dataset *d, const char *argument, const tr_dataset_options *options);
 tr_status tri_open_npy(tr_dataset *d, const char *argument, const tr_dataset_options *options);
 tr_status tri_open_csv(tr_dataset *d, const char *argument, const tr_dataset_options *options);
+tr_status tri_open_ratings(tr_dataset *d, const char *argument, const tr_dataset_options *options);
 tr_status tri_open_images(tr_dataset *d, const char *argument, const tr_dataset_options *options);
 
 /* --- Choosing classes (classes.c) ------------------------------------------------------ */
@@ -74,8 +79,11 @@ tr_status tri_keep_classes(tr_dataset *d, const char *classes);
 /* Takes the memory that reading a split needs; call once before the functions below. */
 tr_status tri_source_prepare(const tr_dataset *d, tr_data_split split);
 
-/* The tensors of a batch of n images, empty, in the innermost scope. */
-tr_status tri_batch_make(const tr_dataset *d, int64_t n, tr_batch *batch);
+/* A user's ratings that are held out, or those that are not; NaN for all other items. */
+void tri_ratings_read(const tri_ratings *r, int64_t user, bool held_out, float *x);
+
+/* The tensors of a batch of n images of a split, empty, in the innermost scope. */
+tr_status tri_batch_make(const tr_dataset *d, tr_data_split split, int64_t n, tr_batch *batch);
 
 /* Puts image `index` of a split in place i of such a batch. Several threads may do so at once for
  * different images. */

@@ -17,11 +17,6 @@ enum { MOST_CATEGORIES = 100, MOST_CLASSES = 1000, MOST_VALUES = TRI_CSV_COLUMNS
 
 /* --- Names -------------------------------------------------------------------------------- */
 
-static int by_text(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 /* Numbers by value and before texts; "1" and "1.0" are two names. */
 static int by_value(const void *a, const void *b)
 {
@@ -29,17 +24,8 @@ static int by_value(const void *a, const void *b)
     const bool first = tri_csv_number(*(const char *const *)a, &x);
     const bool second = tri_csv_number(*(const char *const *)b, &y);
     if (first != second) return first ? -1 : 1;
-    return first && x != y ? (x < y ? -1 : 1) : by_text(a, b);
-}
-
-/* Sorts texts and leaves each once; how many are left. */
-static int64_t sort_unique(const char **text, int64_t count)
-{
-    int64_t left = 0;
-    qsort(text, (size_t)count, sizeof *text, by_text);
-    for (int64_t i = 0; i < count; i++)
-        if (left == 0 || strcmp(text[i], text[left - 1]) != 0) text[left++] = text[i];
-    return left;
+    return first && x != y ? (x < y ? -1 : 1)
+                           : strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
 static int by_name(const void *a, const void *b)
@@ -172,7 +158,7 @@ static const char **class_names(const tri_table *t, const tr_column *label, int6
                 (long long)t->csv.line[i], label->name);
         return NULL;
     }
-    const int64_t found = sort_unique(fresh, rows);
+    const int64_t found = tri_csv_sort(fresh, rows);
     if (found > MOST_CLASSES) {
         tr_fail(TR_ERR_FILE, "%s: column \"%s\" has %lld different labels; at most %d are taken",
                 t->csv.path, label->name, (long long)found, MOST_CLASSES);
@@ -209,7 +195,7 @@ static tr_status learn_categories(tr_column *column, const char **text, int64_t 
 {
     const char **all = text + known; /* room for a copy */
     memcpy(all, text, (size_t)known * sizeof *text);
-    const int64_t count = sort_unique(all, known);
+    const int64_t count = tri_csv_sort(all, known);
     column->kind = count > MOST_CATEGORIES ? TR_COLUMN_LEFT_OUT : TR_COLUMN_CATEGORY;
     if (count > MOST_CATEGORIES) return TR_OK;
     const char **category = tr_scope_alloc((uint64_t)count * sizeof *category);

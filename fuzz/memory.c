@@ -22,7 +22,10 @@ static void taken(int64_t bytes)
 
 #ifdef WITH_SANITIZER
 
-#include <sanitizer/allocator_interface.h>
+/* Of <sanitizer/allocator_interface.h>, which not every gcc has. */
+int    __sanitizer_install_malloc_and_free_hooks(void (*on_malloc)(const volatile void *, size_t),
+                                                 void (*on_free)(const volatile void *));
+size_t __sanitizer_get_allocated_size(const volatile void *block);
 
 static void on_malloc(const volatile void *block, size_t bytes)
 {
@@ -32,7 +35,7 @@ static void on_malloc(const volatile void *block, size_t bytes)
 
 static void on_free(const volatile void *block)
 {
-    if (block != NULL) taken(-(int64_t)__sanitizer_get_allocated_size((const void *)block));
+    if (block != NULL) taken(-(int64_t)__sanitizer_get_allocated_size(block));
 }
 
 static void listen(void)

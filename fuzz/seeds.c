@@ -77,6 +77,12 @@ static void write_csv(void)
     put_text("csv", "plain", "1,2,3\n4,5,6\n7,8,9\n");
     put_text("csv", "header", "a,b\r\n-1.5e3,+.25\r\n 0 ,\t1e-2 \r\n");
     put_text("csv", "column", "1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n11\n12\n");
+    put_text("ratings", "movielens", "1::2::5::978\n1::3::4::978\n2::2::1::979\n");
+    put_text("ratings", "header", "user,item,rating\r\n\r\na, x ,1e0\r\nb,x,-2\r\nb,y,3\r\n");
+    put_text("table", "all",
+             "{\"format\":1,\"columns\":[{\"name\":\"a\",\"kind\":\"number\",\"low\":0,"
+             "\"high\":2,\"mean\":1},{\"name\":\"b\",\"kind\":\"category\",\"categories\":[\"x\"],"
+             "\"shares\":[1]},{\"name\":\"c\",\"kind\":\"left out\"}]}");
     put_text("csv", "missing", "name,size\nred,1\n,2\nblue,NA\n\"a, b\",4\n");
 }
 

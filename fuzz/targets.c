@@ -79,6 +79,37 @@ static void read_csv(const char *path)
     char spec[64];
     snprintf(spec, sizeof spec, "csv:%s", path);
     use_dataset(spec, NULL);
+    const tr_dataset *d = tr_status_get() == TR_OK ? tr_dataset_open(spec, NULL) : NULL;
+    if (d == NULL) return;
+    tr_table_save(d->table, "table.json");
+    const tr_dataset_options as = { .table = tr_table_load("table.json"), .test_fraction = 1 };
+    const tr_dataset        *whole = tr_dataset_open(spec, &as);
+    if (whole == NULL) fuzz_broken("csv: not read by its own table: %s", tr_error());
+    tr_table_write(whole, tr_dataset_images(whole, TR_TEST, 0, whole->count[TR_TEST]), "again.csv");
+    if (tr_status_get() != TR_OK) fuzz_broken("csv: not written: %s", tr_error());
+}
+
+static void read_ratings(const char *path)
+{
+    char     spec[64];
+    tr_batch b;
+    snprintf(spec, sizeof spec, "ratings:%s", path);
+    use_dataset(spec, NULL);
+    const tr_dataset *d = tr_status_get() == TR_OK ? tr_dataset_open(spec, NULL) : NULL;
+    if (d == NULL) return;
+    tr_dataset_read(d, TR_TEST, 0, d->count[TR_TEST], &b);
+    tr_table_save(d->table, "table.json");
+    const tr_dataset_options as = { .table = tr_table_load("table.json") };
+    if (tr_dataset_open(spec, &as) == NULL)
+        fuzz_broken("ratings: not read by their own table: %s", tr_error());
+}
+
+static void read_table(const char *path)
+{
+    const tr_table *t = tr_table_load(path);
+    if (t == NULL) return;
+    tr_table_save(t, "again.json");
+    if (tr_table_load("again.json") == NULL) fuzz_broken("table: not read back: %s", tr_error());
 }
 
 static void read_npy(const char *path)
@@ -127,7 +158,7 @@ static void write_json(tri_text *t, const tri_json *v)
     case TRI_JSON_BOOL: tri_text_add(t, v->boolean ? "true" : "false"); return;
     case TRI_JSON_STRING: tri_text_string(t, v->string); return;
     case TRI_JSON_NUMBER:
-        if (v->is_integer)
+        if (v->is_integer && v->integer != 0) /* -0 is one, and keeps its sign as a number */
             tri_text_add(t, "%lld", (long long)v->integer);
         else
             tri_text_number(t, v->number);
@@ -219,6 +250,8 @@ const fuzz_target fuzz_targets[] = {
     { "cifar",       "data_batch_1.bin",  read_cifar,       9300 },
     { "npy",         "input.npy",         read_npy,         2048 },
     { "csv",         "input.csv",         read_csv,         2048 },
+    { "ratings",     "input.dat",         read_ratings,     2048 },
+    { "table",       "input.json",        read_table,       2048 },
     { "png",         "input.png",         read_picture,     2048 },
     { "pnm",         "input.ppm",         read_picture,     2048 },
     { "safetensors", "input.safetensors", read_safetensors, 4096 },

@@ -8,12 +8,16 @@ static const char *const names[TR_NOISES] = { "gaussian", "mask", "salt-pepper" 
 
 const char *tr_noise_name(tr_noise kind)
 {
-    return names[kind];
+    return kind >= 0 && kind < TR_NOISES ? names[kind] : NULL;
 }
 
 tr_tensor *tr_add_noise(tr_tensor *x, tr_noise kind, double level, tr_rng *rng)
 {
     if (tri_failed() || !tri_check_alive(x, "add_noise")) return NULL;
+    if (tr_noise_name(kind) == NULL) {
+        tr_fail(TR_ERR_VALUE, "add_noise: %d is not a kind of noise", (int)kind);
+        return NULL;
+    }
     if (!(level >= 0) || (kind != TR_NOISE_GAUSSIAN && level > 1)) {
         tr_fail(TR_ERR_VALUE, "add_noise: the level of %s noise is %g; it must be %s", names[kind],
                 level, kind == TR_NOISE_GAUSSIAN ? "at least 0" : "a probability, 0 .. 1");

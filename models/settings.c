@@ -15,6 +15,7 @@ struct tr_settings {
 
 tr_settings *tr_settings_new(const tr_option *options)
 {
+    if (!tri_given(options, "settings_new: the list of options")) return NULL;
     tr_settings *s = tr_scope_alloc(sizeof *s);
     if (s == NULL) return NULL;
     s->options = options;
@@ -27,6 +28,7 @@ tr_settings *tr_settings_new(const tr_option *options)
 
 const tr_option *tr_settings_options(const tr_settings *s)
 {
+    if (!tri_given(s, "settings_options: the settings")) return NULL;
     return s->options;
 }
 
@@ -111,6 +113,9 @@ static tr_status fail_unknown(const tr_settings *s, const char *name)
 
 tr_status tr_settings_set(tr_settings *s, const char *name, const char *value)
 {
+    if (!tri_given(s, "settings_set: the settings") || !tri_given(name, "settings_set: the name") ||
+        !tri_given(value, "settings_set: the value"))
+        return tr_status_get();
     if (tri_failed()) return tr_status_get();
     const int i = find(s, name);
     if (i < 0) return fail_unknown(s, name);
@@ -128,6 +133,8 @@ tr_status tr_settings_set(tr_settings *s, const char *name, const char *value)
 
 const char *tr_settings_text(const tr_settings *s, const char *name)
 {
+    if (!tri_given(s, "settings_text: the settings") || !tri_given(name, "settings_text: the name"))
+        return "";
     const int i = find(s, name);
     if (i >= 0) return s->values[i];
     fail_unknown(s, name);
@@ -151,11 +158,13 @@ bool tr_settings_bool(const tr_settings *s, const char *name)
 
 bool tr_settings_is(const tr_settings *s, const char *name, const char *choice)
 {
+    if (!tri_given(choice, "settings_is: the choice")) return false;
     return strcmp(tr_settings_text(s, name), choice) == 0;
 }
 
 int tr_settings_sizes(const tr_settings *s, const char *name, int64_t sizes[TR_MAX_SIZES])
 {
+    if (!tri_given(sizes, "settings_sizes: the place for sizes")) return 0;
     const char *at = tr_settings_text(s, name);
     int         count = 0;
     while (*at != '\0' && count < TR_MAX_SIZES) {

@@ -16,12 +16,13 @@ static const tr_model_type *const types[] = {
 
 const tr_model_type *const *tr_model_types(int *count)
 {
-    *count = (int)(sizeof types / sizeof types[0]);
+    if (count != NULL) *count = (int)(sizeof types / sizeof types[0]);
     return types;
 }
 
 const tr_model_type *tr_model_find(const char *name)
 {
+    if (!tri_given(name, "model_find: the name")) return NULL;
     if (tri_failed()) return NULL;
     int    count;
     char   known[360] = "";
@@ -40,7 +41,8 @@ const tr_model_type *tr_model_find(const char *name)
 tr_model *tr_model_new(const tr_model_type *type, tr_settings *settings, tr_shape input,
                        int64_t classes, uint64_t seed)
 {
-    if (tri_failed() || type == NULL) return NULL;
+    if (!tri_given(type, "model_new: the type")) return NULL;
+    if (tri_failed()) return NULL;
     if (input.rank != 3 || tri_shape_numel(input) < 1 || !tri_check_shape(input, type->name)) {
         char text[200];
         tr_fail(TR_ERR_SHAPE, "%s: pictures must be [height, width, channels]; got %s", type->name,
@@ -65,7 +67,7 @@ static bool check_pictures(const tr_model *m, const tr_tensor *x)
 {
     if (tri_failed()) return false;
     if (m == NULL) {
-        tr_fail(TR_ERR_VALUE, "the model is NULL");
+        tr_fail(TR_ERR_VALUE, "model: the model is NULL");
         return false;
     }
     if (!tri_check_alive(x, m->type->name)) return false;
@@ -82,7 +84,7 @@ static bool check_pictures(const tr_model *m, const tr_tensor *x)
 
 void tr_model_set_target(tr_model *m, tr_tensor *target, tr_tensor *known)
 {
-    if (m == NULL) return;
+    if (!tri_given(m, "model_set_target: the model")) return;
     m->target = target;
     m->known = known;
 }
@@ -136,7 +138,9 @@ tr_tensor *tr_model_encode(tr_model *m, tr_tensor *x)
 
 tr_tensor *tr_model_decode(tr_model *m, tr_tensor *z)
 {
-    return tri_failed() || m == NULL ? NULL : m->type->decode(m, z);
+    if (!tri_given(m, "model_decode: the model") || !tri_check_alive(z, "model_decode"))
+        return NULL;
+    return tri_failed() ? NULL : m->type->decode(m, z);
 }
 
 tr_tensor *tr_model_reconstruct(tr_model *m, tr_tensor *x)
@@ -154,7 +158,8 @@ tr_tensor *tr_model_corrupt(tr_model *m, tr_tensor *x, tr_rng *rng)
 
 tr_tensor *tr_model_sample(tr_model *m, int64_t count, tr_rng *rng)
 {
-    if (tri_failed() || m == NULL) return NULL;
+    if (!tri_given(m, "model_sample: the model")) return NULL;
+    if (tri_failed()) return NULL;
     if (count < 1) {
         tr_fail(TR_ERR_VALUE, "sample: %lld pictures were asked for; at least 1 is needed",
                 (long long)count);
@@ -167,7 +172,10 @@ tr_tensor *tr_model_sample(tr_model *m, int64_t count, tr_rng *rng)
 
 tr_status tr_model_fit(tr_model *m, tr_next_batch next, void *context)
 {
-    if (tri_failed() || m == NULL) return tr_status_get();
+    if (!tri_given(m, "model_fit: the model") ||
+        !tri_given(next, "model_fit: the function that gives batches"))
+        return tr_status_get();
+    if (tri_failed()) return tr_status_get();
     if (m->type->fit != NULL) return m->type->fit(m, next, context);
     return tr_fail(TR_ERR_STATE, "%s: is trained in steps, by its gradient; pca is fitted",
                    m->type->name);

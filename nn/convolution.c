@@ -103,7 +103,7 @@ static tr_module *convolution_new(const tr_module_type *type, int64_t in, int64_
                                   int64_t kernel, tr_activation act, const tr_layer_options *o)
 {
     static const tr_layer_options same = { .conv = { .padding = TR_PAD_SAME } };
-    if (tri_failed()) return NULL;
+    if (tri_failed() || !tri_check_activation(act, type->name)) return NULL;
     if (o == NULL) o = &same;
     const int64_t groups = o->conv.groups > 0 ? o->conv.groups : 1;
     if (in < 1 || out < 1 || kernel < 1 || in % groups != 0 || out % groups != 0) {

@@ -16,9 +16,18 @@ static tr_tensor *sequential_forward(tr_module *m, tr_tensor *x)
 static const tr_module_type sequential_type = { .name = "sequential",
                                                 .forward = sequential_forward };
 
+bool tri_check_activation(tr_activation act, const char *what)
+{
+    if (tr_activation_name(act) != NULL) return true;
+    tr_fail(TR_ERR_VALUE, "%s: %d is not an activation", what, (int)act);
+    return false;
+}
+
 tr_status tr_nn_append(tr_module *sequential, tr_module *part)
 {
-    if (tri_failed() || sequential == NULL) return tr_status_get();
+    if (!tri_given(sequential, "nn_append: the module") || !tri_given(part, "nn_append: the part"))
+        return tr_status_get();
+    if (tri_failed()) return tr_status_get();
     int count = 0;
     for (const tr_module *k = sequential->first_child; k != NULL; k = k->next) count++;
     char name[16];
@@ -29,6 +38,7 @@ tr_status tr_nn_append(tr_module *sequential, tr_module *part)
 
 tr_module *tr_nn_sequence(tr_module *const *parts, int count)
 {
+    if (count > 0 && !tri_given(parts, "nn_sequence: the list of parts")) return NULL;
     tr_module *m = tr_module_new(&sequential_type, 0);
     for (int i = 0; i < count; i++) tr_nn_append(m, parts[i]);
     return tri_failed() ? NULL : m;
@@ -90,6 +100,7 @@ static const tr_module_type linear_type = { .name = "linear",
 tr_module *tr_nn_linear_with(int64_t in, int64_t out, tr_activation act, const tr_layer_options *o)
 {
     if (tri_failed()) return NULL;
+    if (!tri_check_activation(act, "linear")) return NULL;
     if (in < 1 || out < 1) {
         tr_fail(TR_ERR_VALUE, "linear: sizes must be at least 1: in is %lld, out is %lld",
                 (long long)in, (long long)out);
@@ -158,6 +169,7 @@ tr_module *tr_nn_linear_transposed(tr_module *linear_layer, tr_activation act)
                 linear_layer == NULL ? "NULL" : linear_layer->type->name);
         return NULL;
     }
+    if (!tri_check_activation(act, "linear_transposed")) return NULL;
     tr_module *m = tr_module_new(&transposed_type, sizeof(transposed));
     if (m == NULL) return NULL;
     *(transposed *)m->self = (transposed){ linear_layer, act };
@@ -194,6 +206,7 @@ static const tr_module_type activation_type = { .name = "activation",
 
 tr_module *tr_nn_activation(tr_activation act)
 {
+    if (!tri_check_activation(act, "activation")) return NULL;
     tr_module *m = tr_module_new(&activation_type, sizeof(activation));
     if (m != NULL) ((activation *)m->self)->act = act;
     return m;

@@ -10,11 +10,13 @@
 
 tr_tensor *tr_reduce_loss(tr_tensor *loss, tr_reduction reduction)
 {
+    if (!tri_check_alive(loss, "reduce_loss")) return NULL;
     switch (reduction) {
     case TR_NONE: return loss;
     case TR_MEAN: return tr_mean(loss, TR_ALL_AXES, false);
     case TR_SUM: return tr_sum(loss, TR_ALL_AXES, false);
     }
+    tr_fail(TR_ERR_VALUE, "reduce_loss: %d is not a reduction", (int)reduction);
     return NULL;
 }
 

@@ -12,6 +12,7 @@
 
 tr_module *tr_module_new(const tr_module_type *type, size_t self_bytes)
 {
+    if (!tri_given(type, "module_new: the type")) return NULL;
     tr_module *m = tr_scope_alloc(sizeof *m);
     if (m == NULL) return NULL;
     m->type = type;
@@ -31,9 +32,17 @@ static char *copy_text(const char *text)
 
 tr_module *tr_module_add(tr_module *m, const char *name, tr_module *part)
 {
-    if (tri_failed() || m == NULL || part == NULL) return NULL;
+    if (!tri_given(m, "module_add: the module") || !tri_given(name, "module_add: the name") ||
+        !tri_given(part, "module_add: the part"))
+        return NULL;
+    if (tri_failed()) return NULL;
     if (part->parent != NULL) {
         tr_fail(TR_ERR_STATE, "module_add: \"%s\" is already a part of another module", name);
+        return NULL;
+    }
+    for (const tr_module *k = m; k != NULL; k = k->parent) {
+        if (k != part) continue;
+        tr_fail(TR_ERR_STATE, "module_add: \"%s\" would be a part of itself", name);
         return NULL;
     }
     tr_module **end = &m->first_child;
@@ -51,20 +60,23 @@ tr_module *tr_module_add(tr_module *m, const char *name, tr_module *part)
 
 tr_tensor *tr_module_add_parameter(tr_module *m, const char *name, tr_shape shape)
 {
-    if (m == NULL) return NULL;
+    if (!tri_given(m, "module_add_parameter: the module")) return NULL;
     tr_tensor *p = tr_variable(tr_zeros(TR_F32, shape));
     return p != NULL && tr_named_push(&m->parameters, name, p) == TR_OK ? p : NULL;
 }
 
 tr_tensor *tr_module_add_buffer(tr_module *m, const char *name, tr_dtype dtype, tr_shape shape)
 {
-    if (m == NULL) return NULL;
+    if (!tri_given(m, "module_add_buffer: the module")) return NULL;
     tr_tensor *b = tr_zeros(dtype, shape);
     return b != NULL && tr_named_push(&m->buffers, name, b) == TR_OK ? b : NULL;
 }
 
 tr_status tr_module_tie(tr_module *m, const char *name, tr_tensor *parameter)
 {
+    if (!tri_given(m, "module_tie: the module") || !tri_given(name, "module_tie: the name") ||
+        !tri_check_alive(parameter, "module_tie"))
+        return tr_status_get();
     if (tri_failed()) return tr_status_get();
     for (int64_t i = 0; i < m->parameters.count; i++) {
         tr_named *own = &m->parameters.items[i];
@@ -92,6 +104,7 @@ tr_module *tri_module_next(const tr_module *root, tr_module *m)
 
 void tr_module_set_training(tr_module *m, bool training)
 {
+    if (!tri_given(m, "module_set_training: the module")) return;
     for (tr_module *k = m; k != NULL; k = tri_module_next(m, k)) k->training = training;
 }
 
@@ -147,7 +160,7 @@ static bool push_all(tr_named_list *to, const char *path, const tr_named_list *o
 static tr_named_list list_tensors(tr_module *root, bool with_buffers)
 {
     tr_named_list list = { 0 };
-    if (tri_failed() || root == NULL) return list;
+    if (tri_failed()) return list;
     for (tr_module *m = root; m != NULL; m = tri_module_next(root, m)) {
         const char *path = path_below(root, m);
         if (path == NULL || !push_all(&list, path, &m->parameters)) break;
@@ -158,16 +171,19 @@ static tr_named_list list_tensors(tr_module *root, bool with_buffers)
 
 tr_named_list tr_module_parameters(tr_module *m)
 {
+    if (!tri_given(m, "module_parameters: the module")) return (tr_named_list){ 0 };
     return list_tensors(m, false);
 }
 
 tr_named_list tr_module_state(tr_module *m)
 {
+    if (!tri_given(m, "module_state: the module")) return (tr_named_list){ 0 };
     return list_tensors(m, true);
 }
 
 int64_t tr_module_parameter_count(tr_module *m)
 {
+    if (!tri_given(m, "module_parameter_count: the module")) return 0;
     tr_scope           *scratch = tr_scope_push();
     const tr_named_list list = tr_module_parameters(m);
     int64_t             count = 0;
@@ -198,6 +214,7 @@ static tr_status cast_in_place(tr_tensor *t, tr_dtype dtype)
 
 tr_status tr_module_cast(tr_module *root, tr_dtype dtype)
 {
+    if (!tri_given(root, "module_cast: the module")) return tr_status_get();
     if (tri_failed()) return tr_status_get();
     if (dtype != TR_F32 && dtype != TR_F64)
         return tr_fail(TR_ERR_DTYPE, "module_cast: %s has no derivative; f32 or f64 is needed",
@@ -233,6 +250,7 @@ tr_tensor *tr_forward(tr_module *m, tr_tensor *x)
 
 tr_status tr_module_save(tr_module *m, const char *path, const char *const *metadata)
 {
+    if (!tri_given(m, "module_save: the module")) return tr_status_get();
     if (tri_failed()) return tr_status_get();
     tr_scope           *scratch = tr_scope_push();
     const tr_named_list state = tr_module_state(m);
@@ -265,6 +283,10 @@ static tr_status check_state(const tr_named_list *own, const tr_named_list *give
 
 tr_status tr_module_load_state(tr_module *m, const tr_named_list *state, const char *origin)
 {
+    if (!tri_given(m, "module_load_state: the module") ||
+        !tri_given(state, "module_load_state: the list") ||
+        !tri_given(origin, "module_load_state: the origin"))
+        return tr_status_get();
     if (tri_failed()) return tr_status_get();
     tr_scope           *scratch = tr_scope_push();
     const tr_named_list own = tr_module_state(m);
@@ -277,6 +299,7 @@ tr_status tr_module_load_state(tr_module *m, const tr_named_list *state, const c
 
 tr_status tr_module_load(tr_module *m, const char *path)
 {
+    if (!tri_given(m, "module_load: the module")) return tr_status_get();
     if (tri_failed()) return tr_status_get();
     tr_scope     *scratch = tr_scope_push();
     tr_named_list state = { 0 };
@@ -296,8 +319,11 @@ static int64_t own_parameters(const tr_module *m)
 
 tr_summary_row *tr_module_summary(tr_module *root, int64_t *count)
 {
+    if (!tri_given(root, "module_summary: the module") ||
+        !tri_given(count, "module_summary: the place for the count"))
+        return NULL;
     *count = 0;
-    if (tri_failed() || root == NULL) return NULL;
+    if (tri_failed()) return NULL;
     int64_t leaves = 0;
     for (tr_module *m = root; m != NULL; m = tri_module_next(root, m))
         leaves += m->first_child == NULL;

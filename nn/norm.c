@@ -46,8 +46,9 @@ static tr_shape axis_range(int first, int last)
 tr_tensor *tr_layer_norm(tr_tensor *x, tr_tensor *scale, tr_tensor *shift, double epsilon)
 {
     TRI_FUNCTION("layer_norm", x, scale, shift);
-    const int axes = scale != NULL && scale->rank > 1 ? scale->rank : 1;
+    const int axes = tri_alive(scale) && scale->rank > 1 ? scale->rank : 1;
     if (!check(x, axes, NULL, NULL, "layer_norm")) return NULL;
+    if (scale != NULL && !tri_check_alive(scale, "layer_norm")) return NULL;
     bool fits = true;
     for (int i = 1; scale != NULL && i <= axes; i++)
         fits = fits && tr_dim(x, -i) == tr_dim(scale, -i);
@@ -124,6 +125,7 @@ static tr_tensor *standardize_batch(tr_tensor *x, const tr_batch_norm_state *s)
 
 tr_tensor *tr_batch_norm(tr_tensor *x, const tr_batch_norm_state *s, bool training)
 {
+    if (!tri_given(s, "batch_norm: the state")) return NULL;
     TRI_FUNCTION("batch_norm", x);
     if (!check(x, 2, s->scale, s->shift, "batch_norm") ||
         !check(x, 2, s->running_mean, s->running_var, "batch_norm"))

@@ -101,6 +101,7 @@ tr_status tr_ema_swap(tr_ema *e)
 
 tr_status tr_ema_state(const tr_ema *e, tr_named_list *list)
 {
+    if (!tri_given(list, "ema_state: the list")) return tr_status_get();
     if (!check_ema(e, "ema_state")) return tr_status_get();
     for (int64_t i = 0; i < e->count; i++)
         if (tr_named_push(list, e->averages[i].name, e->averages[i].mean) != TR_OK) break;
@@ -109,6 +110,7 @@ tr_status tr_ema_state(const tr_ema *e, tr_named_list *list)
 
 tr_status tr_ema_load(tr_ema *e, const tr_named_list *list)
 {
+    if (!tri_given(list, "ema_load: the list")) return tr_status_get();
     if (!check_ema(e, "ema_load")) return tr_status_get();
     for (int64_t i = 0; i < e->count; i++)
         if (!tri_find_state(list, e->averages[i].name, e->averages[i].mean, "ema"))

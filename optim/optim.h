@@ -80,7 +80,7 @@ TR_API tr_optimizer *tr_rmsprop(tr_named_list parameters, const tr_rmsprop_optio
 
 /* Updates every parameter that has a gradient and forgets the gradient (tr_clear_grad). A tensor
  * listed under two names is updated once. Either all parameters are updated or, after an error,
- * none. */
+ * none. Error: no parameter has a gradient, as when the loss is of another model. */
 TR_API tr_status tr_optimizer_step(tr_optimizer *o);
 
 /* Forgets all gradients without a step. */

@@ -8,6 +8,7 @@
 
 #include "autograd/autograd.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -63,7 +64,7 @@ bool tri_check_rate(const char *rule, const char *name, double value)
 static const char *parameter_problem(const tr_tensor *w)
 {
     if (w == NULL) return "is NULL";
-    if (w->alive != TRI_ALIVE) return "belongs to a closed scope";
+    if (!tri_alive(w)) return "belongs to a closed scope";
     if (w->dtype != TR_F32 && w->dtype != TR_F64) return "is neither f32 nor f64";
     if (w->node != NULL) return "was computed by an operation; a leaf was expected";
     if (!tr_is_contiguous(w)) return "is not contiguous";
@@ -217,9 +218,19 @@ tr_status tr_optimizer_step(tr_optimizer *o)
 {
     if (tri_failed()) return tr_status_get();
     if (o == NULL) return tr_fail(TR_ERR_VALUE, "optimizer_step: the optimiser is NULL");
-    for (const group *g = o->first; g != NULL; g = g->next)
-        for (int64_t i = 0; i < g->count; i++)
+    int64_t parameters = 0, moved = 0;
+    for (const group *g = o->first; g != NULL; g = g->next) {
+        for (int64_t i = 0; i < g->count; i++) {
             if (!check_slot(o, &g->slots[i])) return tr_status_get();
+            moved += g->slots[i].w->grad != NULL;
+        }
+        parameters += g->count;
+    }
+    if (parameters > 0 && moved == 0)
+        return tr_fail(TR_ERR_STATE,
+                       "optimizer_step: none of the %lld parameters has a gradient; are they those "
+                       "of the model whose loss went through tr_backward?",
+                       (long long)parameters);
     for (const group *g = o->first; g != NULL; g = g->next)
         for (int64_t i = 0; i < g->count; i++) update_slot(o, g, &g->slots[i]);
     return TR_OK;
@@ -227,15 +238,16 @@ tr_status tr_optimizer_step(tr_optimizer *o)
 
 void tr_optimizer_clear(tr_optimizer *o)
 {
-    if (o == NULL) return;
+    if (!tri_given(o, "optimizer_clear: the optimiser")) return;
     for (const group *g = o->first; g != NULL; g = g->next)
         for (int64_t i = 0; i < g->count; i++)
-            if (g->slots[i].w->alive == TRI_ALIVE) tr_clear_grad(g->slots[i].w);
+            if (tri_alive(g->slots[i].w)) tr_clear_grad(g->slots[i].w);
 }
 
 double tr_optimizer_lr(const tr_optimizer *o)
 {
-    return o != NULL ? *(const double *)o->lr->data : (double)NAN;
+    if (!tri_given(o, "optimizer_lr: the optimiser")) return (double)NAN;
+    return *(const double *)o->lr->data;
 }
 
 tr_status tr_optimizer_set_lr(tr_optimizer *o, double lr)
@@ -248,8 +260,9 @@ tr_status tr_optimizer_set_lr(tr_optimizer *o, double lr)
 
 int64_t tr_optimizer_steps(const tr_optimizer *o)
 {
+    if (!tri_given(o, "optimizer_steps: the optimiser")) return 0;
     int64_t most = 0;
-    for (const group *g = o != NULL ? o->first : NULL; g != NULL; g = g->next) {
+    for (const group *g = o->first; g != NULL; g = g->next) {
         for (int64_t i = 0; i < g->count; i++) {
             const int64_t steps = *(const int64_t *)g->slots[i].step->data;
             if (steps > most) most = steps;
@@ -298,9 +311,15 @@ static bool push_state(const tr_optimizer *o, const char *name, tr_tensor *t, vo
     return tr_named_push(list, name, t) == TR_OK;
 }
 
+/* The learning rate and the numbers of steps are read by arithmetic that takes them on trust. */
 static bool check_state(const tr_optimizer *o, const char *name, tr_tensor *t, void *list)
 {
-    return tri_find_state(list, name, t, o->rule.name) != NULL;
+    const tr_tensor *found = tri_find_state(list, name, t, o->rule.name);
+    if (found == NULL || (t != o->lr && t->dtype != TR_I64)) return found != NULL;
+    const double value = tr_item(found);
+    if (value >= 0 && value <= DBL_MAX) return true;
+    tr_fail(TR_ERR_VALUE, "%s: the saved %s is %g", o->rule.name, name, value);
+    return false;
 }
 
 static bool load_state(const tr_optimizer *o, const char *name, tr_tensor *t, void *list)
@@ -310,6 +329,7 @@ static bool load_state(const tr_optimizer *o, const char *name, tr_tensor *t, vo
 
 tr_status tr_optimizer_state(const tr_optimizer *o, tr_named_list *list)
 {
+    if (!tri_given(list, "optimizer_state: the list")) return tr_status_get();
     if (tri_failed()) return tr_status_get();
     if (o == NULL) return tr_fail(TR_ERR_VALUE, "optimizer_state: the optimiser is NULL");
     each_state(o, push_state, list);
@@ -318,6 +338,7 @@ tr_status tr_optimizer_state(const tr_optimizer *o, tr_named_list *list)
 
 tr_status tr_optimizer_load(tr_optimizer *o, const tr_named_list *list)
 {
+    if (!tri_given(list, "optimizer_load: the list")) return tr_status_get();
     if (tri_failed()) return tr_status_get();
     if (o == NULL) return tr_fail(TR_ERR_VALUE, "optimizer_load: the optimiser is NULL");
     tr_named_list saved = *list;

@@ -108,6 +108,7 @@ static bool improved(const tr_plateau *p, double threshold, double metric)
 
 double tr_plateau_step(tr_plateau *p, double lr, double metric)
 {
+    if (!tri_given(p, "plateau_step: the plateau")) return (double)NAN;
     const double factor = p->factor == 0 ? 0.1 : p->factor;
     const double threshold = tri_option(p->threshold, 1e-4);
     const int64_t patience = p->patience == 0 ? 10 : p->patience;
@@ -141,6 +142,8 @@ double tr_plateau_step(tr_plateau *p, double lr, double metric)
 
 tr_status tr_plateau_state(const tr_plateau *p, tr_named_list *list)
 {
+    if (!tri_given(p, "plateau_state: the plateau") || !tri_given(list, "plateau_state: the list"))
+        return tr_status_get();
     const double state[] = { p->started, p->best, (double)p->bad, (double)p->cooling };
     tr_tensor *t = tr_from(TR_F64, TR_SHAPE(4), state);
     return t != NULL ? tr_named_push(list, "plateau", t) : tr_status_get();
@@ -148,8 +151,10 @@ tr_status tr_plateau_state(const tr_plateau *p, tr_named_list *list)
 
 tr_status tr_plateau_load(tr_plateau *p, const tr_named_list *list)
 {
+    if (!tri_given(p, "plateau_load: the plateau") || !tri_given(list, "plateau_load: the list"))
+        return tr_status_get();
     if (tri_failed()) return tr_status_get();
-    const tr_tensor like = { .dtype = TR_F64, .rank = 1, .shape = { 4 } };
+    const tr_tensor like = { .alive = TRI_ALIVE, .dtype = TR_F64, .rank = 1, .shape = { 4 } };
     const tr_tensor *t = tri_find_state(list, "plateau", &like, "plateau");
     double state[4];
     if (t == NULL || tr_copy_out(t, state) != TR_OK) return tr_status_get();

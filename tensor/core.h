@@ -31,6 +31,9 @@ tri_thread *tri_this_thread(void);
 /* True after an error: callers return NULL or the status at once. */
 bool tri_failed(void);
 
+/* False and an error, "WHAT is NULL", where it is: "module_save: the module". */
+bool tri_given(const void *pointer, const char *what);
+
 /* After reading a file: what was refused for its contents' sake is said of the file. A message that
  * does not begin with its name gets it. */
 void tri_error_in(const char *file);
@@ -101,6 +104,9 @@ tr_tensor *tri_alias(const tr_tensor *t);
 /* x itself where it is contiguous, else a contiguous copy in the innermost scope. No graph. */
 const tr_tensor *tri_contiguous(const tr_tensor *x);
 
+/* Whether it is there and its scope still open. */
+bool tri_alive(const tr_tensor *t);
+
 /* False and an error naming `what` where t is NULL or its scope was closed. */
 bool tri_check_alive(const tr_tensor *t, const char *what);
 
@@ -147,9 +153,10 @@ void  tri_slot_give(tri_slots *s, void *slot);
 
 /* A file being written beside its final place; nothing is visible there before tri_writer_close. */
 typedef struct tri_writer {
-    FILE *stream;
-    char *path, *temporary;
-    bool  failed;
+    int    file; /* descriptor; -1: not open */
+    char  *path, *temporary, *buffer;
+    size_t used; /* of the buffer */
+    bool   failed;
 } tri_writer;
 
 tr_status tri_writer_open(tri_writer *w, const char *path);
@@ -157,6 +164,10 @@ tr_status tri_writer_write(tri_writer *w, const void *bytes, size_t count);
 tr_status tri_writer_printf(tri_writer *w, const char *format, ...) TR_PRINTF(2, 3);
 tr_status tri_writer_close(tri_writer *w);  /* flush, fsync, rename; on error the old file stays */
 void      tri_writer_abandon(tri_writer *w); /* removes the temporary file */
+
+/* True where there is nothing of this name. Any other trouble with it (a disk error, no permission)
+ * is told when it is opened, and must not pass for an absent file. */
+bool tri_file_missing(const char *path);
 
 /* The whole file in scratch memory of the innermost scope (a zero byte follows); NULL and an error.
  */

@@ -119,6 +119,7 @@ const char *tr_isa(void)
 
 tr_status tr_set_isa(const char *name)
 {
+    if (!tri_given(name, "set_isa: the name")) return tr_status_get();
     if (tri_failed()) return tr_status_get();
     const tri_kernels *table = name != NULL ? tri_kernel_table_named(name) : NULL;
     if (table == NULL) {

@@ -91,6 +91,12 @@ tr_status tr_fail(tr_status kind, const char *format, ...)
     return thread->status;
 }
 
+bool tri_given(const void *pointer, const char *what)
+{
+    if (pointer == NULL) tr_fail(TR_ERR_VALUE, "%s is NULL", what);
+    return pointer != NULL;
+}
+
 void tri_error_in(const char *file)
 {
     tri_thread  *thread = tri_this_thread();

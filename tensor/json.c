@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_DEPTH = 64, MAX_VALUES = 1 << 21, NODES_PER_BLOCK = 64, MAX_NUMBER = 64 };
+enum { MAX_DEPTH = 64, MAX_VALUES = 1 << 17, NODES_PER_BLOCK = 64, MAX_NUMBER = 64 };
 
 typedef struct reader {
     const char *name;
@@ -125,12 +125,12 @@ static bool read_escape(reader *r, char **out)
     return read_unicode(r, out);
 }
 
-/* Bytes of the well-formed UTF-8 sequence at the reader (two to four); 0 if it is malformed. */
-static int utf8_length(const reader *r)
+int tri_utf8_length(const char *at, const char *end)
 {
-    const unsigned char *s = (const unsigned char *)r->at;
-    const int length = s[0] >= 0xF0 ? 4 : s[0] >= 0xE0 ? 3 : 2;
-    if (s[0] < 0xC2 || s[0] > 0xF4 || r->end - r->at < length) return 0;
+    const unsigned char *s = (const unsigned char *)at;
+    const int            length = s[0] >= 0xF0 ? 4 : s[0] >= 0xE0 ? 3 : 2;
+    if (s[0] < 0x80) return 1;
+    if (s[0] < 0xC2 || s[0] > 0xF4 || end - at < length) return 0;
     for (int i = 1; i < length; i++)
         if ((s[i] & 0xC0) != 0x80) return 0;
     if ((s[0] == 0xE0 && s[1] < 0xA0) || (s[0] == 0xED && s[1] > 0x9F) || /* overlong, surrogate */
@@ -152,7 +152,7 @@ static bool read_string(reader *r, const char **string)
             if (!read_escape(r, &out)) return false;
             continue;
         }
-        const int length = c < 0x80 ? 1 : utf8_length(r);
+        const int length = tri_utf8_length(r->at, r->end);
         if (length == 0) return fail_here(r, "the string is not UTF-8");
         memcpy(out, r->at, (size_t)length);
         out += length;
@@ -231,7 +231,7 @@ static bool read_number(reader *r, tri_json *node)
 static tri_json *new_node(reader *r)
 {
     if (r->values++ == MAX_VALUES) {
-        fail_here(r, "more than 2097152 values");
+        fail_here(r, "more than 131072 values");
         return NULL;
     }
     if (r->nodes_left == 0) {

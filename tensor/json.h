@@ -2,7 +2,7 @@
  * installed.
  *
  * A text is parsed into a tree in the innermost scope; tr_scope_pop frees it. Refused, beside what
- * the standard refuses: values nested more than 64 deep, more than 2^21 values, an object that
+ * the standard refuses: values nested more than 64 deep, more than 2^17 values, an object that
  * names a key twice, strings that hold a zero byte or text that is not UTF-8. Messages begin with
  * the name of the file and the offset of the byte at fault. Read next: safetensors.c, whose header
  * is JSON.                                                   */
@@ -52,6 +52,9 @@ double tri_json_number(const tri_json *object, const char *name, const char *key
 int64_t tri_json_integer(const tri_json *object, const char *name, const char *key, int64_t low,
                          int64_t high);
 bool tri_json_bool(const tri_json *object, const char *name, const char *key);
+
+/* Bytes of the well-formed UTF-8 sequence that begins at `at`, one to four; 0 if it is malformed. */
+int tri_utf8_length(const char *at, const char *end);
 
 /* A text that grows, in the scope that was innermost when it did. Zero-initialise. After an error
  * (out of memory) adding does nothing. */

@@ -147,6 +147,7 @@ static void run_binary(binary_call *call, tr_tensor *z, const tr_tensor *a, cons
 
 tr_status tri_binary(tri_binary_id id, tr_tensor *z, const tr_tensor *a, const tr_tensor *b)
 {
+    if (b == NULL) return tr_status_get(); /* a view that found no memory */
     assert(z->dtype == a->dtype);
     const tri_kernels *table = tri_kernel_table();
     binary_call call = { 0 };

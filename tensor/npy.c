@@ -53,6 +53,7 @@ static size_t make_header(const tr_tensor *t, char bytes[HEADER])
 
 tr_status tr_save_npy(const char *path, const tr_tensor *t)
 {
+    if (!tri_given(path, "save_npy: the path")) return tr_status_get();
     if (tri_failed() || !tri_check_alive(t, "save_npy")) return tr_status_get();
     tr_scope *scratch = tr_scope_push();
     const void *values = tri_file_values(t);
@@ -238,6 +239,7 @@ static tr_tensor *make_tensor(const reader *r)
 
 tr_tensor *tr_load_npy(const char *path)
 {
+    if (!tri_given(path, "load_npy: the path")) return NULL;
     if (tri_failed()) return NULL;
     tr_scope *scratch = tr_scope_push();
     int64_t size = 0;

@@ -38,6 +38,7 @@ static void print_axis(const tr_tensor *t, int axis, int64_t offset, FILE *out)
 
 tr_status tr_print(const tr_tensor *t, void *stream)
 {
+    if (!tri_given(stream, "print: the stream")) return tr_status_get();
     if (tri_failed() || !tri_check_alive(t, "print")) return tr_status_get();
     FILE *out = stream;
     char  text[240];

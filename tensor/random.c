@@ -24,6 +24,9 @@ tr_rng tr_rng_stream(uint64_t seed, uint64_t stream)
 
 void tr_rng_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4])
 {
+    if (!tri_given(counter, "rng_philox: the counter") || !tri_given(key, "rng_philox: the key") ||
+        !tri_given(out, "rng_philox: the result"))
+        return;
     uint32_t c[4] = { counter[0], counter[1], counter[2], counter[3] };
     uint32_t key0 = key[0], key1 = key[1];
     for (int round = 0; round < 10; round++) {

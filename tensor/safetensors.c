@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LENGTH_BYTES = 8, MAX_HEADER = 16 << 20, MAX_TENSORS = 65536, ALIGN = 8 };
+enum { LENGTH_BYTES = 8, MAX_HEADER = 16 << 20, MAX_TENSORS = 8192, ALIGN = 8 };
 
 static const char metadata_key[] = "__metadata__";
 
@@ -136,6 +136,9 @@ static void write_values(tri_writer *w, const tr_tensor *t)
 tr_status tr_save_safetensors(const char *path, const tr_named_list *tensors,
                               const char *const *metadata)
 {
+    if (!tri_given(path, "save_safetensors: the path") ||
+        !tri_given(tensors, "save_safetensors: the list"))
+        return tr_status_get();
     if (tri_failed() || !check_names(path, tensors)) return tr_status_get();
     tr_scope *scratch = tr_scope_push();
     int64_t *order = file_order(tensors);
@@ -408,11 +411,17 @@ static tr_status load(const char *path, tr_named_list *tensors, const char ***me
 
 tr_status tr_load_safetensors(const char *path, tr_named_list *tensors)
 {
+    if (!tri_given(path, "load_safetensors: the path") ||
+        !tri_given(tensors, "load_safetensors: the list"))
+        return tr_status_get();
     return tri_failed() ? tr_status_get() : load(path, tensors, NULL);
 }
 
 tr_status tr_load_safetensors_metadata(const char *path, const char *const **metadata)
 {
+    if (!tri_given(path, "load_safetensors_metadata: the path") ||
+        !tri_given(metadata, "load_safetensors_metadata: the result"))
+        return tr_status_get();
     const char **pairs = NULL;
     if (!tri_failed()) load(path, NULL, &pairs);
     *metadata = pairs;

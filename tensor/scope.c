@@ -19,11 +19,9 @@
 #define TELL_SANITIZER 1
 #endif
 #endif
-#ifdef TELL_SANITIZER
-#include <sanitizer/asan_interface.h>
-#else
-#define ASAN_POISON_MEMORY_REGION(address, bytes)   ((void)(address), (void)(bytes))
-#define ASAN_UNPOISON_MEMORY_REGION(address, bytes) ((void)(address), (void)(bytes))
+#ifdef TELL_SANITIZER /* not every gcc has <sanitizer/asan_interface.h> */
+void __asan_poison_memory_region(void const volatile *address, size_t bytes);
+void __asan_unpoison_memory_region(void const volatile *address, size_t bytes);
 #endif
 
 enum {
@@ -136,11 +134,15 @@ tri_thread *tri_this_thread(void)
 
 /* The address sanitizer sees blocks of the allocator only. It is told of what lies in them, so that
  * it reports a byte beyond what was asked for, or of what was given back, too. */
-static void *show(void *memory_given, size_t bytes, size_t available)
+static void *show(void *block, size_t bytes, size_t available)
 {
-    ASAN_POISON_MEMORY_REGION(memory_given, available);
-    ASAN_UNPOISON_MEMORY_REGION(memory_given, bytes);
-    return memory_given;
+#ifdef TELL_SANITIZER
+    __asan_poison_memory_region(block, available);
+    __asan_unpoison_memory_region(block, bytes);
+#else
+    (void)bytes, (void)available;
+#endif
+    return block;
 }
 
 /* The largest block: 7/8 of what an object may have on this machine, which is a class. Sizes are 64
@@ -349,6 +351,7 @@ void tr_scope_pop(tr_scope *scope)
 
 tr_status tr_scope_own(void *object, void (*release)(void *object))
 {
+    if (!tri_given(release, "scope_own: the release function")) return tr_status_get();
     tr_scope *scope = tri_this_thread()->scope;
     owned    *o = scope_memory(scope, sizeof *o);
     if (o == NULL) {

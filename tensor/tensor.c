@@ -34,6 +34,13 @@ const char *tr_dtype_name(tr_dtype dtype)
 
 /* --- Handles, views --------------------------------------------------------------------------- */
 
+/* The handle may lie in memory that a scope gave back, where the address sanitizer would see an
+ * error before it can be told as one. */
+__attribute__((no_sanitize("address"))) bool tri_alive(const tr_tensor *t)
+{
+    return t != NULL && t->alive == TRI_ALIVE;
+}
+
 bool tri_check_alive(const tr_tensor *t, const char *what)
 {
     if (t == NULL) {
@@ -43,7 +50,7 @@ bool tri_check_alive(const tr_tensor *t, const char *what)
                 name != NULL ? name : "the tensor");
         return false;
     }
-    if (t->alive != TRI_ALIVE) {
+    if (!tri_alive(t)) {
         tr_fail(TR_ERR_STATE, "%s: tensor from a closed scope; hand it out with tr_scope_keep",
                 what);
         return false;
@@ -60,6 +67,10 @@ static void set_shape(tr_tensor *t, tr_shape shape)
 tr_tensor *tri_new(tr_dtype dtype, tr_shape shape)
 {
     if (tri_failed() || !tri_check_shape(shape, "new tensor")) return NULL;
+    if (tr_dtype_size(dtype) == 0) {
+        tr_fail(TR_ERR_DTYPE, "new tensor: %d is no dtype", (int)dtype);
+        return NULL;
+    }
     tr_tensor *t = tri_handle_new();
     if (t == NULL) return NULL;
     t->dtype = dtype;
@@ -125,6 +136,7 @@ tr_tensor *tr_from(tr_dtype dtype, tr_shape shape, const void *values)
     tr_tensor *t = tri_new(dtype, shape);
     if (t == NULL) return NULL;
     const size_t bytes = (size_t)tr_numel(t) * tr_dtype_size(dtype);
+    if (bytes > 0 && !tri_given(values, "from: the list of values")) return NULL;
     if (bytes > 0) memcpy(t->data, values, bytes);
     return t;
 }
@@ -179,7 +191,7 @@ tr_tensor *tr_eye(tr_dtype dtype, int64_t n)
 tr_shape tr_shape_of(const tr_tensor *t)
 {
     tr_shape shape = { 0 };
-    if (t == NULL) return shape;
+    if (!tri_alive(t)) return shape;
     shape.rank = t->rank;
     memcpy(shape.dim, t->shape, sizeof(int64_t) * (size_t)t->rank);
     return shape;
@@ -187,12 +199,12 @@ tr_shape tr_shape_of(const tr_tensor *t)
 
 int64_t tr_numel(const tr_tensor *t)
 {
-    return t == NULL ? 0 : tri_shape_numel(tr_shape_of(t));
+    return !tri_alive(t) ? 0 : tri_shape_numel(tr_shape_of(t));
 }
 
 int64_t tr_dim(const tr_tensor *t, int axis)
 {
-    if (t == NULL) return 0;
+    if (!tri_alive(t)) return 0;
     const int resolved = axis < 0 ? axis + t->rank : axis;
     return resolved >= 0 && resolved < t->rank ? t->shape[resolved] : 0;
 }
@@ -200,6 +212,7 @@ int64_t tr_dim(const tr_tensor *t, int axis)
 bool tr_is_contiguous(const tr_tensor *t)
 {
     int64_t step = 1;
+    if (!tri_alive(t)) return false;
     for (int i = t->rank - 1; i >= 0; i--) {
         if (t->shape[i] == 0) return true;
         if (t->shape[i] != 1 && t->stride[i] != step) return false;
@@ -210,13 +223,13 @@ bool tr_is_contiguous(const tr_tensor *t)
 
 bool tr_same_shape(const tr_tensor *a, const tr_tensor *b)
 {
-    return a != NULL && b != NULL && tri_shape_equal(tr_shape_of(a), tr_shape_of(b));
+    return tri_alive(a) && tri_alive(b) && tri_shape_equal(tr_shape_of(a), tr_shape_of(b));
 }
 
 char *tr_describe(const tr_tensor *t, char *text, size_t size)
 {
-    if (t == NULL) {
-        snprintf(text, size, "NULL");
+    if (!tri_alive(t)) {
+        snprintf(text, size, t == NULL ? "NULL" : "from a closed scope");
         return text;
     }
     char shape[200];
@@ -262,6 +275,7 @@ double tr_at(const tr_tensor *t, tr_shape index)
 
 tr_status tr_copy_out(const tr_tensor *t, void *values)
 {
+    if (!tri_given(values, "copy_out: the place for the values")) return tr_status_get();
     if (tri_failed() || !tri_check_alive(t, "copy_out")) return tr_status_get();
     tr_scope        *scratch = tr_scope_push();
     const tr_tensor *c = tri_contiguous(t);
@@ -311,6 +325,8 @@ tr_status tr_fill(tr_tensor *dst, double value)
 
 tr_status tr_named_push(tr_named_list *list, const char *name, tr_tensor *t)
 {
+    if (!tri_given(list, "named_push: the list") || !tri_given(name, "named_push: the name"))
+        return tr_status_get();
     if (tri_failed()) return tr_status_get();
     if (list->count == list->capacity) {
         const int64_t capacity = list->capacity > 0 ? 2 * list->capacity : 16;
@@ -330,7 +346,7 @@ tr_status tr_named_push(tr_named_list *list, const char *name, tr_tensor *t)
 
 tr_tensor *tr_named_find(const tr_named_list *list, const char *name)
 {
-    for (int64_t i = 0; i < list->count; i++)
+    for (int64_t i = 0; list != NULL && name != NULL && i < list->count; i++)
         if (strcmp(list->items[i].name, name) == 0) return list->items[i].tensor;
     return NULL;
 }

@@ -240,7 +240,7 @@ TR_API tr_tensor *tr_named_find(const tr_named_list *list, const char *name);
 
 /* safetensors: dtypes F32, F64, I64, U8. `metadata`: key, value, key, value, ..., NULL; or NULL.
  * Reading checks everything the format promises (offsets in order, without hole or overlap, sizes
- * that fit shapes, at most 65,536 tensors and 16 MiB of header) and names the tensor at fault. */
+ * that fit shapes, at most 8,192 tensors and 16 MiB of header) and names the tensor at fault. */
 TR_API tr_status tr_save_safetensors(const char *path, const tr_named_list *tensors,
                                      const char *const *metadata);
 TR_API tr_status tr_load_safetensors(const char *path, tr_named_list *tensors);

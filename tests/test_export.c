@@ -171,7 +171,7 @@ int main(void)
 {
     Suite *suite = suite_create("export");
     TCase *files = tcase_create("files");
-    tcase_set_timeout(files, 300);
+    tcase_set_timeout(files, 600);
     tcase_add_checked_fixture(files, make_folder, remove_folder);
     tcase_add_test(files, torch_computes_the_same);
     tcase_add_test(files, npz_is_read_by_numpy);

@@ -184,6 +184,8 @@ START_TEST(broken)
     refuses("a,b,a\n1,2,3\n", "t.csv: two columns have the name \"a\"");
     refuses("a,b\n?,NA\n,nan\n", "t.csv: its columns make 0 values for a row; 1 to 65536 can be "
                                  "learned from");
+    refuses("a,b\n1,caf\xE9\n2,x\n",
+            "t.csv: line 2 is not in UTF-8; iconv -t utf-8 converts files");
     write_file("t.csv", "1,2\n3\0,4\n", 10);
     refuses_spec("csv:t.csv", NULL, "t.csv: is no text: byte 5 is 0");
     write_text("t.csv", "a,b\n1,x\n2,\n");

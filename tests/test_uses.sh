@@ -134,8 +134,36 @@ expect 0 embed people --data csv:few.csv --out c.csv --picture e.ppm
 sed 1s/weight/mass/ few.csv >other.csv
 expect 1 anomaly people --data csv:other.csv
 says 'other.csv: has no column "weight", which the table that was trained on has'
-expect 2 impute people --columns size; says "impute: \"size\" of --columns is no column of people.csv"
+expect 2 impute people --columns size
+says "impute: \"size\" of --columns is no column of $(realpath people.csv)"
 expect 2 impute people --block 3; says 'impute: cells of a table are hidden by --rate or --columns'
+
+# --- Ratings -------------------------------------------------------------------------------------------
+# Users and items have a place on a line each; the nearer, the better the rating.
+awk 'BEGIN { srand(2); for (u = 1; u <= 150; u++) { p = rand()
+    for (i = 1; i <= 40; i++) { q = i / 40; d = p > q ? p - q : q - p
+        if (rand() < 0.5) printf "%d::item %d::%.1f::9\n", u, i, 5 - 4 * d } } }' >r.dat
+expect 0 train undercomplete --data ratings:r.dat --set loss=mse --set latent=6 --set code=identity \
+    --epochs 60 --batch 16 --lr 3e-3 --out ratings --quiet
+grep -q 'mean of the user' ratings/report.html || complain "the report shows no ratings"
+expect 0 recommend ratings --user 7 -n 3 --out r.csv --json
+shows '"ratings":[0-9]+,"items":\[(\{"item":"item [0-9]+","rating":[0-9.]+\},?){3}\],"out":"r.csv"'
+grep -o 'rmse":[0-9.]*' out | cut -d: -f2 | paste -s | awk '!($1 < 0.7 * $2 && $1 < 0.7 * $3) { exit 1 }' \
+    || complain "no better than means"
+[ "$(wc -l <r.csv)" = 4 ] || complain "recommendations for a user"
+expect 0 recommend ratings -n 2 --out r.csv; [ "$(wc -l <r.csv)" = 301 ] || complain "for all users"
+expect 0 eval ratings --json; shows '"reconstruction_mse":0\.0'
+expect 2 recommend ratings --user nobody; says 'recommend: there is no user nobody in ratings:r.dat'
+expect 2 recommend people; says "$people has no ratings; ratings:FILE has"
+expect 2 impute ratings; says 'impute: ratings that are missing are what tenrec recommend tells'
+
+# --- What there is -------------------------------------------------------------------------------------
+expect 0 datasets --show shapes --out s.ppm -n 4; picture s.ppm; shows '^classes +3'
+expect 0 datasets --show "$people"; shows '^height +number +[0-9.]+ % +1[0-9.]+ +1[0-9.]+ +[12][0-9.]+$'
+shows '^colour +category +[0-9.]+ %  blue, green, red$'; shows '^note +left out'
+expect 0 datasets --show "$people" --json; shows '^\{"name":"class","kind":"label","missing":0,"categories":2\}$'
+expect 0 datasets --show ratings:r.dat; shows '^items +40 $'
+expect 2 datasets --show nothing; grep -q 'there is no kind "nothing"' err || complain "an unknown dataset"
 
 # --- Codes as data -------------------------------------------------------------------------------------
 expect 0 embed plane --limit 200 --out c.npy --picture e.ppm --json; picture e.ppm

@@ -26,6 +26,10 @@ tr_status tr_table_errors(const tr_table *table, const tr_tensor *y, const tr_te
                           const tr_tensor *mask, double *column, double overall[2])
 {
     const tr_tensor *parts[] = { y, x, mask };
+    if (!tri_given(table, "table_errors: the table") ||
+        !tri_given(column, "table_errors: the place for columns") ||
+        !tri_given(overall, "table_errors: the place for overall"))
+        return tr_status_get();
     if (tri_failed()) return tr_status_get();
     for (int i = 0; i < 3; i++)
         if (parts[i] == NULL || parts[i]->dtype != TR_F32 || !tr_is_contiguous(parts[i]) ||

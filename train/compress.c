@@ -1,9 +1,8 @@
 /* compress.c: what a code costs in bits, when its numbers are rounded to steps and an ideal coder
  * that knows how often each step occurs writes them. Read next: cli/compress.c. */
-#include "train/uses.h"
+#include "train/run.h"
 
-#include "autograd/autograd.h"
-#include "tensor/core.h"
+
 
 #include <math.h>
 #include <stdlib.h>
@@ -31,8 +30,11 @@ static double entropy(int64_t *values, int64_t count)
 
 tr_tensor *tr_quantise(tr_tensor *codes, const double *step, double *bits)
 {
+    if (!tri_given(step, "quantise: the list of steps") ||
+        !tri_given(bits, "quantise: the place for the bits") || !tri_check_codes(codes, "quantise"))
+        return NULL;
     *bits = 0;
-    if (tri_failed() || codes == NULL) return NULL;
+    if (tri_failed()) return NULL;
     const int64_t    n = tr_dim(codes, 0), d = tr_dim(codes, 1);
     tr_tensor       *rounded = tr_empty(TR_F32, TR_SHAPE(n, d));
     tr_scope        *scope = tr_scope_push();

@@ -150,10 +150,8 @@ tr_status tri_config_read(tr_run *run, const tr_model_type *type)
     const char *path = tri_run_path(run, "config.json");
     int64_t     count = 0;
     if (path == NULL) return tr_status_get();
-    FILE *probe = fopen(path, "rb");
-    if (probe == NULL)
+    if (tri_file_missing(path))
         return tr_fail(TR_ERR_FILE, "%s: is no run directory: it has no config.json", run->dir);
-    fclose(probe);
     const char     *text = tri_read_file(path, MAX_CONFIG, &count);
     const tri_json *json = text != NULL ? tri_json_parse(path, text, count, 0) : NULL;
     if (json != NULL && json->kind != TRI_JSON_OBJECT)
@@ -212,6 +210,7 @@ static void add_given(tri_text *t, const tr_train_options *o, const tr_model_typ
 
 char *tr_run_command(const tr_run *run)
 {
+    if (!tri_given(run, "run_command: the run")) return NULL;
     const tr_settings *s = run->model->settings;
     tri_text           t = { 0 };
     tri_text_add(&t, "train %s --data ", run->model->type->name);

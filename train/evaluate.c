@@ -14,7 +14,7 @@ static const uint64_t EVALUATION_STREAM = (uint64_t)1 << 61;
 
 tr_terms tri_batch_loss(tr_model *model, const tr_batch *b, tr_rng *rng)
 {
-    tr_model_set_target(model, NULL, b->known);
+    tr_model_set_target(model, b->target, b->known);
     const tr_terms terms = tr_model_loss(model, b->x, b->labels, rng);
     tr_model_set_target(model, NULL, NULL);
     return terms;
@@ -42,6 +42,8 @@ tr_metrics tri_meter_average(const tri_meter *m)
 
 double tr_metric(const tr_metrics *metrics, const char *name)
 {
+    if (!tri_given(metrics, "metric: the metrics") || !tri_given(name, "metric: the name"))
+        return (double)NAN;
     for (int i = 0; i < metrics->count; i++)
         if (strcmp(metrics->name[i], name) == 0) return metrics->value[i];
     return (double)NAN;
@@ -62,6 +64,9 @@ static void measure(tr_model *model, tr_loader *loader, uint64_t seed, tri_meter
 tr_status tr_evaluate(tr_model *model, const tr_dataset *data, const tr_evaluate_options *options,
                       tr_metrics *metrics)
 {
+    if (!tri_given(model, "evaluate: the model") || !tri_given(data, "evaluate: the dataset") ||
+        !tri_given(metrics, "evaluate: the result"))
+        return tr_status_get();
     *metrics = (tr_metrics){ 0 };
     if (tri_failed()) return tr_status_get();
     const tr_evaluate_options o = options != NULL ? *options : (tr_evaluate_options){ 0 };

@@ -408,7 +408,9 @@ static void export_words(tr_model *model, const char *path)
 
 tr_status tr_export_torch(tr_model *model, const char *path)
 {
-    if (tri_failed() || model == NULL) return tr_status_get();
+    if (!tri_given(model, "export_torch: the model") || !tri_given(path, "export_torch: the path"))
+        return tr_status_get();
+    if (tri_failed()) return tr_status_get();
     const bool recording = tr_set_recording(false), training = model->net->training;
     tr_scope  *scope = tr_scope_push();
     tr_module_set_training(model->net, false);
@@ -424,7 +426,9 @@ tr_status tr_export_torch(tr_model *model, const char *path)
 
 tr_status tr_export_npz(tr_model *model, const char *path)
 {
-    if (tri_failed() || model == NULL) return tr_status_get();
+    if (!tri_given(model, "export_npz: the model") || !tri_given(path, "export_npz: the path"))
+        return tr_status_get();
+    if (tri_failed()) return tr_status_get();
     tr_scope           *scope = tr_scope_push();
     const tr_named_list state = tr_module_state(model->net);
     if (!tri_failed()) tri_save_npz(path, &state);

@@ -263,6 +263,7 @@ static void finish(tri_loop *l)
 
 tr_status tr_run_train(tr_run *run, const tr_callbacks *callbacks)
 {
+    if (!tri_given(run, "run_train: the run")) return tr_status_get();
     static const tr_callbacks none = { 0 };
     if (tri_failed()) return tr_status_get();
     if (run->training->optimizer == NULL || run->dataset == NULL)

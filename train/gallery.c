@@ -31,7 +31,8 @@ static void choose(const tr_dataset *d, int64_t count, int64_t *chosen)
 
 tr_tensor *tr_show_images(const tr_dataset *data, int64_t count)
 {
-    if (tri_failed() || data == NULL) return NULL;
+    if (!tri_given(data, "show_images: the dataset")) return NULL;
+    if (tri_failed()) return NULL;
     if (count > data->count[TR_TEST]) count = data->count[TR_TEST];
     const size_t bytes = (size_t)(data->height * data->width * data->channels) * sizeof(float);
     tr_tensor   *images =
@@ -52,8 +53,13 @@ tr_tensor *tr_show_images(const tr_dataset *data, int64_t count)
 tr_tensor *tr_encode_images(tr_model *model, const tr_dataset *data, tr_data_split split,
                             int64_t count)
 {
+    if (!tri_given(model, "encode_images: the model")) return NULL;
     enum { BATCH = 200 };
     if (tri_failed()) return NULL;
+    if (count < 1) {
+        tr_fail(TR_ERR_VALUE, "encode_images: count is %lld, expected 1 or more", (long long)count);
+        return NULL;
+    }
     const bool recording = tr_set_recording(false);
     tr_tensor *codes = NULL;
     tr_scope  *outer = tr_scope_push();
@@ -123,12 +129,14 @@ static tr_tensor *codes_between(const tr_tensor *a, const tr_tensor *b, int64_t 
 tr_tensor *tr_interpolate(tr_model *model, tr_tensor *a, tr_tensor *b, int64_t steps,
                           bool spherical)
 {
+    if (!tri_given(model, "interpolate: the model")) return NULL;
     if (tri_failed()) return NULL;
     if (steps < 2) {
         tr_fail(TR_ERR_VALUE, "interpolate: steps is %lld, expected 2 or more", (long long)steps);
         return NULL;
     }
-    if (a == NULL || b == NULL || !tr_same_shape(a, b)) {
+    if (!tri_check_alive(a, "interpolate") || !tri_check_alive(b, "interpolate")) return NULL;
+    if (!tr_same_shape(a, b)) {
         tr_fail(TR_ERR_SHAPE, "interpolate: a and b must have the same shape");
         return NULL;
     }
@@ -136,7 +144,10 @@ tr_tensor *tr_interpolate(tr_model *model, tr_tensor *a, tr_tensor *b, int64_t s
     tr_scope  *scope = tr_scope_push();
     tr_tensor *p = tr_model_encode(model, a), *q = tr_model_encode(model, b);
     tr_tensor *pictures = NULL;
-    if (p != NULL && q != NULL)
+    if (p != NULL && q != NULL && (p->dtype != TR_F32 || q->dtype != TR_F32))
+        tr_fail(TR_ERR_DTYPE, "interpolate: the codes are %s, expected f32",
+                tr_dtype_name(p->dtype));
+    if (!tri_failed())
         pictures = tr_model_decode(
             model, codes_between(tri_contiguous(p), tri_contiguous(q), steps, spherical));
     if (pictures != NULL) pictures = tr_scope_keep(pictures);

@@ -7,10 +7,13 @@
 #include "nn/nn.h"
 #include "tensor/core.h"
 
+#include <math.h>
+
 tr_tensor *tr_dataset_mean(const tr_dataset *data, int64_t limit)
 {
+    if (!tri_given(data, "dataset_mean: the dataset")) return NULL;
     enum { BATCH = 1000 };
-    if (tri_failed() || data == NULL) return NULL;
+    if (tri_failed()) return NULL;
     const int64_t all = data->count[TR_TRAIN], n = limit > 0 && limit < all ? limit : all;
     const bool    recording = tr_set_recording(false);
     tr_tensor    *sum = tr_zeros(TR_F64, TR_SHAPE(data->height, data->width, data->channels));
@@ -60,18 +63,27 @@ static tr_tensor *fill(restorer restore, void *self, tr_tensor *x, tr_tensor *mi
 tr_tensor *tr_impute(tr_model *model, tr_tensor *x, tr_tensor *missing, tr_tensor *start,
                      int64_t steps)
 {
+    if (!tri_given(model, "impute: the model") || !tri_check_alive(x, "impute") ||
+        !tri_check_alive(missing, "impute") || !tri_check_alive(start, "impute"))
+        return NULL;
     return fill(restore_model, model, x, missing, start, steps);
 }
 
 tr_tensor *tr_impute_pca(const tr_pca *pca, tr_tensor *x, tr_tensor *missing, tr_tensor *start,
                          int64_t steps)
 {
+    if (!tri_given(pca, "impute_pca: the components") || !tri_check_alive(x, "impute_pca") ||
+        !tri_check_alive(missing, "impute_pca") || !tri_check_alive(start, "impute_pca"))
+        return NULL;
     tr_pca own = *pca;
     return fill(restore_pca, &own, x, missing, start, steps);
 }
 
 double tr_masked_mse(tr_tensor *a, tr_tensor *b, tr_tensor *mask)
 {
+    if (!tri_check_alive(a, "masked_mse") || !tri_check_alive(b, "masked_mse") ||
+        !tri_check_alive(mask, "masked_mse"))
+        return (double)NAN;
     const bool   recording = tr_set_recording(false);
     tr_scope    *scope = tr_scope_push();
     tr_tensor   *weight = tr_expand(tr_cast(mask, TR_F64), tr_shape_of(a));

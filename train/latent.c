@@ -1,17 +1,25 @@
 /* latent.c: walks through the space of codes: along one latent, over a plane, by differences of
  * classes. Codes are handled as rows [N, D], whatever shape the model gives them.
  * Read next: gallery.c, which goes from image to image. */
-#include "train/uses.h"
-
-#include "tensor/core.h"
-#include "train/train.h"
+#include "train/run.h"
 
 #include <string.h>
 
+bool tri_check_codes(const tr_tensor *codes, const char *what)
+{
+    if (tri_failed() || !tri_check_alive(codes, what)) return false;
+    if (codes->dtype == TR_F32 && codes->rank == 2) return true;
+    char text[240];
+    tr_fail(TR_ERR_SHAPE, "%s: codes are %s, expected f32 [N, D]", what,
+            tr_describe(codes, text, sizeof text));
+    return false;
+}
+
 tr_shape tr_code_shape(tr_model *model)
 {
+    if (!tri_given(model, "code_shape: the model")) return TR_SCALAR;
     tr_shape shape = TR_SCALAR;
-    if (tri_failed() || model == NULL) return shape;
+    if (tri_failed()) return shape;
     const bool       recording = tr_set_recording(false);
     tr_scope        *scope = tr_scope_push();
     const int64_t   *size = model->input.dim;
@@ -25,6 +33,7 @@ tr_shape tr_code_shape(tr_model *model)
 
 tr_tensor *tr_decode_rows(tr_model *model, tr_tensor *codes)
 {
+    if (!tri_check_codes(codes, "decode_rows")) return NULL;
     enum { BATCH = 200 };
     tr_shape shape = tr_code_shape(model);
     if (shape.rank == 0 || codes == NULL) return NULL;
@@ -36,6 +45,9 @@ tr_tensor *tr_decode_rows(tr_model *model, tr_tensor *codes)
         shape.dim[0] = n - i < BATCH ? n - i : BATCH;
         tr_tensor       *z = tr_reshape(tr_slice(codes, 0, i, i + BATCH, 1), shape);
         const tr_tensor *x = tr_model_decode(model, z);
+        if (x != NULL && x->dtype != TR_F32)
+            tr_fail(TR_ERR_DTYPE, "decode_rows: the model gives %s, expected f32",
+                    tr_dtype_name(x->dtype));
         if (x != NULL) x = tri_contiguous(x);
         if (x != NULL)
             memcpy((float *)images->data + i * model->pixels, x->data,
@@ -48,7 +60,10 @@ tr_tensor *tr_decode_rows(tr_model *model, tr_tensor *codes)
 
 tr_status tr_code_range(const tr_model *model, tr_tensor *codes, double *low, double *high)
 {
-    if (tri_failed() || codes == NULL) return tr_status_get();
+    if (!tri_given(model, "code_range: the model") ||
+        !tri_given(low, "code_range: the place for low") ||
+        !tri_given(high, "code_range: the place for high") || !tri_check_codes(codes, "code_range"))
+        return tr_status_get();
     const int64_t    n = tr_dim(codes, 0), d = tr_dim(codes, 1);
     const bool       prior = model->type->sample != NULL;
     tr_scope        *scope = tr_scope_push();
@@ -67,11 +82,19 @@ tr_status tr_code_range(const tr_model *model, tr_tensor *codes, double *low, do
 tr_tensor *tr_traverse(tr_model *model, tr_tensor *code, const int64_t *latent, int64_t count,
                        int64_t steps, const double *low, const double *high)
 {
-    if (tri_failed() || code == NULL) return NULL;
+    if (!tri_given(model, "traverse: the model") ||
+        !tri_given(latent, "traverse: the list of latents") || !tri_given(low, "traverse: low") ||
+        !tri_given(high, "traverse: high") || !tri_check_alive(code, "traverse"))
+        return NULL;
+    if (tri_failed()) return NULL;
     const int64_t d = tr_numel(code);
     if (steps < 2 || count < 1) {
         tr_fail(TR_ERR_VALUE, "traverse: %lld latents in %lld steps; at least 1 and 2 are needed",
                 (long long)count, (long long)steps);
+        return NULL;
+    }
+    if (code->dtype != TR_F32) {
+        tr_fail(TR_ERR_DTYPE, "traverse: the code is %s, expected f32", tr_dtype_name(code->dtype));
         return NULL;
     }
     tr_tensor *z = tr_empty(TR_F32, TR_SHAPE(count * steps, d));
@@ -92,6 +115,7 @@ tr_tensor *tr_traverse(tr_model *model, tr_tensor *code, const int64_t *latent, 
 
 tr_tensor *tr_manifold(tr_model *model, int64_t size, const double *low, const double *high)
 {
+    if (!tri_given(model, "manifold: the model")) return NULL;
     const tr_shape shape = tr_code_shape(model);
     if (shape.rank == 0) return NULL;
     if (tri_shape_numel(shape) != 2) {
@@ -106,6 +130,9 @@ tr_tensor *tr_manifold(tr_model *model, int64_t size, const double *low, const d
         tr_fail(TR_ERR_VALUE, "manifold: size is %lld, expected at least 2", (long long)size);
         return NULL;
     }
+    if (model->type->sample == NULL &&
+        (!tri_given(low, "manifold: low") || !tri_given(high, "manifold: high")))
+        return NULL;
     tr_tensor *z = tr_empty(TR_F32, TR_SHAPE(size * size, 2));
     for (int64_t i = 0; i < size * size && z != NULL; i++) {
         const int64_t place[2] = { i % size, size - 1 - i / size };
@@ -122,6 +149,14 @@ tr_tensor *tr_manifold(tr_model *model, int64_t size, const double *low, const d
 
 tr_tensor *tr_mean_code(tr_tensor *codes, const tr_tensor *labels, int64_t label)
 {
+    if (!tri_check_codes(codes, "mean_code") || !tri_check_alive(labels, "mean_code")) return NULL;
+    if (labels->dtype != TR_I64 || tr_numel(labels) != codes->shape[0]) {
+        char text[240];
+        tr_fail(TR_ERR_SHAPE, "mean_code: labels are %s, expected i64[%lld]",
+                tr_describe(labels, text, sizeof text), (long long)codes->shape[0]);
+        return NULL;
+    }
+    labels = tri_contiguous(labels);
     if (tri_failed() || codes == NULL || labels == NULL) return NULL;
     const int64_t    n = tr_dim(codes, 0), d = tr_dim(codes, 1);
     tr_tensor       *mean = tr_empty(TR_F32, TR_SHAPE(d));

@@ -51,6 +51,7 @@ bool tri_patience_spent(const tr_run *run)
 
 const tr_epoch *tr_run_last(const tr_run *run)
 {
+    if (!tri_given(run, "run_last: the run")) return NULL;
     return run->epochs_done > 0 ? &run->history[run->epochs_done - 1] : NULL;
 }
 

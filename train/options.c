@@ -48,6 +48,9 @@ const char *tr_rate_schedule_name(tr_rate_schedule schedule)
 
 tr_status tr_rate_schedule_find(const char *name, tr_rate_schedule *schedule)
 {
+    if (!tri_given(name, "rate_schedule_find: the name") ||
+        !tri_given(schedule, "rate_schedule_find: the result"))
+        return tr_status_get();
     for (int i = 0; i < SCHEDULES; i++)
         if (strcmp(schedules[i], name) == 0) {
             *schedule = (tr_rate_schedule)i;

@@ -41,7 +41,9 @@ static void fit(tr_tensor *x, int64_t k, tr_pca *pca)
 
 tr_status tr_pca_fit(tr_tensor *x, int64_t components, tr_pca *pca)
 {
-    if (tri_failed() || x == NULL) return tr_status_get();
+    if (!tri_given(pca, "pca_fit: the result") || !tri_check_alive(x, "pca_fit"))
+        return tr_status_get();
+    if (tri_failed()) return tr_status_get();
     const int64_t d = tr_dim(x, 1);
     if (x->rank != 2 || tr_numel(x) == 0 || d > MOST_COLUMNS) {
         char text[240];
@@ -64,10 +66,18 @@ tr_status tr_pca_fit(tr_tensor *x, int64_t components, tr_pca *pca)
 
 tr_tensor *tr_pca_encode(const tr_pca *pca, tr_tensor *x)
 {
+    if (!tri_given(pca, "pca_encode: the components") ||
+        !tri_check_alive(pca->mean, "pca_encode") ||
+        !tri_check_alive(pca->components, "pca_encode"))
+        return NULL;
     return tr_matmul(tr_sub(x, pca->mean), pca->components);
 }
 
 tr_tensor *tr_pca_decode(const tr_pca *pca, tr_tensor *z)
 {
+    if (!tri_given(pca, "pca_decode: the components") ||
+        !tri_check_alive(pca->mean, "pca_decode") ||
+        !tri_check_alive(pca->components, "pca_decode"))
+        return NULL;
     return tr_add(tr_matmul(z, tr_transpose(pca->components, 0, 1)), pca->mean);
 }

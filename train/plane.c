@@ -96,8 +96,11 @@ static tr_tensor *principal_plane(tr_tensor *x, double *share)
 
 tr_tensor *tr_project_plane(tr_tensor *x, double *share)
 {
+    if (!tri_given(share, "project_plane: the place for the share") ||
+        !tri_check_alive(x, "project_plane"))
+        return NULL;
     *share = 1;
-    if (tri_failed() || x == NULL) return NULL;
+    if (tri_failed()) return NULL;
     if (x->rank != 2 || (x->dtype != TR_F32 && x->dtype != TR_F64) || tr_numel(x) == 0) {
         char text[240];
         tr_fail(TR_ERR_SHAPE, "project_plane: x is %s, expected f32 or f64 [N, D], not empty",

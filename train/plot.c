@@ -48,6 +48,7 @@ static int64_t widest(const char *const *labels, int64_t count)
 
 tr_tensor *tri_plot_rows(const tri_rows_plot *p)
 {
+    if (tri_failed()) return NULL; /* labels may be missing then, here and below */
     const tr_tensor *images = p->images != NULL ? tri_contiguous(p->images) : NULL;
     if (images == NULL) return NULL;
     const int64_t n = images->shape[0], h = images->shape[1], w = images->shape[2];
@@ -178,6 +179,7 @@ static void draw_line(const frame *f, const tri_line *l, uint32_t colour)
 
 tr_tensor *tri_plot_lines(const tri_line_plot *p)
 {
+    if (tri_failed()) return NULL;
     double low[2] = { (double)INFINITY, (double)INFINITY },
            high[2] = { -(double)INFINITY, -(double)INFINITY };
     int64_t legend = 0;
@@ -249,6 +251,7 @@ tr_tensor *tri_plot_bars(const tri_bar_plot *p)
 tr_tensor *tri_plot_points(const tri_point_plot *p)
 {
     enum { SQUARE = 480, LEGEND = 120 };
+    if (tri_failed()) return NULL;
     const tr_tensor *points = tri_contiguous(p->points);
     if (points == NULL) return NULL;
     const float  *v = points->data;

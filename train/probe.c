@@ -51,8 +51,15 @@ static tr_tensor *nearest(tr_tensor *x, tr_tensor *all, int64_t k)
 
 double tr_knn_accuracy(const tr_features *train, const tr_features *test, int64_t k)
 {
+    if (!tri_given(train, "knn_accuracy: the train features") ||
+        !tri_given(test, "knn_accuracy: the test features"))
+        return (double)NAN;
     enum { BATCH = 256 };
     if (!check("knn", train) || !check("knn", test)) return (double)NAN;
+    if (k < 1) {
+        tr_fail(TR_ERR_VALUE, "knn: k is %lld, expected 1 or more", (long long)k);
+        return (double)NAN;
+    }
     const int64_t n = tr_dim(test->x, 0), m = tr_dim(train->x, 0);
     const bool    recording = tr_set_recording(false);
     int64_t       right = 0;
@@ -107,6 +114,9 @@ static void train_softmax(tr_module *linear, tr_tensor *x, tr_tensor *labels)
 double tr_linear_accuracy(const tr_features *train, const tr_features *test, int64_t classes,
                           uint64_t seed)
 {
+    if (!tri_given(train, "linear_accuracy: the train features") ||
+        !tri_given(test, "linear_accuracy: the test features"))
+        return (double)NAN;
     if (!check("linear_accuracy", train) || !check("linear_accuracy", test)) return (double)NAN;
     const bool recording = tr_set_recording(false);
     tr_scope  *scope = tr_scope_push();

@@ -386,6 +386,7 @@ static void write_page(tri_writer *w, const tr_run *run)
 
 tr_status tr_run_report(tr_run *run)
 {
+    if (!tri_given(run, "run_report: the run")) return tr_status_get();
     if (tri_failed()) return tr_status_get();
     if (run->dir == NULL || run->dataset == NULL)
         return tr_fail(TR_ERR_STATE, "report: the run has no %s",

@@ -25,11 +25,6 @@ char *tri_run_text(const char *text)
     return copy != NULL ? strcpy(copy, text) : NULL;
 }
 
-static bool exists(const char *path)
-{
-    return access(path, F_OK) == 0;
-}
-
 /* --- Directories -------------------------------------------------------------------------- */
 
 tr_status tri_make_folders(const char *path)
@@ -50,49 +45,106 @@ tr_status tri_make_folders(const char *path)
     return tr_status_get();
 }
 
-tr_status tri_check_empty(const char *path)
+static DIR *open_folder(const char *path)
 {
     DIR *folder = opendir(path);
     if (folder == NULL)
-        return tr_fail(TR_ERR_FILE, "%s: cannot open the folder: %s", path, strerror(errno));
-    for (const struct dirent *e; !tri_failed() && (e = readdir(folder)) != NULL;)
+        tr_fail(TR_ERR_FILE, "%s: cannot open the folder: %s", path, strerror(errno));
+    return folder;
+}
+
+/* The next name but ".", ".." and ".lock"; NULL after the last one, and on error. */
+static const char *next_name(DIR *folder, const char *path)
+{
+    for (;;) {
+        errno = 0;
+        const struct dirent *e = readdir(folder);
+        if (e == NULL && errno != 0)
+            tr_fail(TR_ERR_FILE, "%s: cannot read the folder: %s", path, strerror(errno));
+        if (e == NULL) return NULL;
         if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 &&
             strcmp(e->d_name, ".lock") != 0)
+            return e->d_name;
+    }
+}
+
+/* A table.json alone is no run: a process that was killed before it wrote config.json left it. */
+tr_status tri_check_empty(const char *path)
+{
+    DIR *folder = open_folder(path);
+    if (folder == NULL) return tr_status_get();
+    for (const char *name; !tri_failed() && (name = next_name(folder, path)) != NULL;)
+        if (strcmp(name, "table.json") != 0)
             tr_fail(TR_ERR_FILE, "%s: is not empty; resume that run, or choose another folder",
                     path);
     closedir(folder);
     return tr_status_get();
 }
 
-/* Files of runs only, so a wrong path costs nothing else; config.json last. */
+/* What a process that was killed while it wrote has left. Only who holds the lock writes these. */
+static void remove_temporary(const char *path)
+{
+    static const char *const written[] = { "config.json.tmp-",
+                                           "log.csv.tmp-",
+                                           "steps.csv.tmp-",
+                                           "model.safetensors.tmp-",
+                                           "checkpoint.safetensors.tmp-",
+                                           "table.json.tmp-",
+                                           NULL };
+    if (path == NULL || tri_file_missing(path)) return;
+    DIR *folder = open_folder(path);
+    for (const char *name; folder != NULL && (name = next_name(folder, path)) != NULL;)
+        for (int i = 0; written[i] != NULL; i++)
+            if (strncmp(name, written[i], strlen(written[i])) == 0)
+                (void)unlinkat(dirfd(folder), name, 0);
+    if (folder != NULL) closedir(folder);
+}
+
+/* Files of runs only, so a wrong path costs nothing else. The checkpoint goes first: a process that
+ * dies on the way leaves a run at its beginning, not a mixture. config.json is written over. */
 static void remove_run(const tr_run *run)
 {
-    static const char *const files[] = { TRI_CHECKPOINT, "checkpoint",  "model.safetensors",
-                                         "log.csv",      "steps.csv",   "report.html",
-                                         "table.json",   "config.json", NULL };
-    tr_scope                *scope = tr_scope_push();
+    static const char *const files[] = {
+        TRI_CHECKPOINT, "model.safetensors", "log.csv", "steps.csv",
+        "report.html",  "table.json",        NULL
+    };
+    tr_scope *scope = tr_scope_push();
     for (int i = 0; files[i] != NULL; i++) {
         const char *path = tri_run_path(run, files[i]);
-        if (path != NULL) remove(path);
+        if (path != NULL && remove(path) != 0 && errno != ENOENT && errno != ENOTDIR)
+            tr_fail(TR_ERR_FILE, "%s: cannot remove the file: %s", path, strerror(errno));
     }
     tr_scope_pop(scope);
+}
+
+/* A descriptor that holds the lock, or an error and -1. */
+static int take_lock(const char *dir, const char *path)
+{
+    int file, result;
+    do file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    while (file < 0 && errno == EINTR);
+    if (file < 0) {
+        tr_fail(TR_ERR_FILE, "%s: cannot create the file: %s", path, strerror(errno));
+        return -1;
+    }
+    do result = flock(file, LOCK_EX | LOCK_NB);
+    while (result != 0 && errno == EINTR);
+    if (result == 0) return file;
+    if (errno == EWOULDBLOCK)
+        tr_fail(TR_ERR_STATE, "%s: another process is training in this folder", dir);
+    else
+        tr_fail(TR_ERR_FILE, "%s: cannot lock the file: %s", path, strerror(errno));
+    close(file);
+    return -1;
 }
 
 static tr_status lock(tr_run *run)
 {
     tr_scope   *scope = tr_scope_push();
     const char *path = tri_run_path(run, ".lock");
-    if (path != NULL) {
-        const int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-        if (file < 0)
-            tr_fail(TR_ERR_FILE, "%s: cannot create the file: %s", path, strerror(errno));
-        else if (flock(file, LOCK_EX | LOCK_NB) != 0) {
-            tr_fail(TR_ERR_STATE, "%s: another process is training in this folder", run->dir);
-            close(file);
-        } else {
-            run->training->lock = file;
-        }
-    }
+    if (path != NULL) run->training->lock = take_lock(run->dir, path);
+    if (!tri_failed()) remove_temporary(run->dir);
+    if (!tri_failed()) remove_temporary(tri_run_path(run, "checkpoint"));
     tr_scope_pop(scope);
     return tr_status_get();
 }
@@ -109,7 +161,7 @@ static bool has_config(const tr_run *run)
 {
     tr_scope   *scope = tr_scope_push();
     const char *path = tri_run_path(run, "config.json");
-    const bool  there = path != NULL && exists(path);
+    const bool  there = path != NULL && !tri_file_missing(path);
     tr_scope_pop(scope);
     return there;
 }
@@ -162,7 +214,9 @@ static void make_training(tr_run *run)
 tr_run *tr_run_new(const char *dir, tr_model *model, const tr_dataset *data,
                    const tr_train_options *options)
 {
-    if (tri_failed() || model == NULL || data == NULL) return NULL;
+    if (!tri_given(model, "run_new: the model") || !tri_given(data, "run_new: the dataset"))
+        return NULL;
+    if (tri_failed()) return NULL;
     tr_run *run = new_run(dir);
     if (run == NULL) return NULL;
     if (options != NULL) run->options = *options;
@@ -180,11 +234,9 @@ tr_run *tr_run_new(const char *dir, tr_model *model, const tr_dataset *data,
         remove_run(run);
     else
         tri_check_empty(dir);
-    if (!tri_failed()) {
-        make_checkpoint_folder(run);
-        if (run->table != NULL) tr_table_save(run->table, tri_run_path(run, "table.json"));
-        tri_config_write(run);
-    }
+    if (!tri_failed() && run->table != NULL)
+        tr_table_save(run->table, tri_run_path(run, "table.json"));
+    if (tri_config_write(run) == TR_OK) make_checkpoint_folder(run);
     return made(run);
 }
 
@@ -204,7 +256,7 @@ static void read_weights(tr_run *run)
 {
     tr_scope   *scope = tr_scope_push();
     const char *path = tri_run_path(run, "model.safetensors");
-    if (path != NULL && !exists(path))
+    if (path != NULL && tri_file_missing(path))
         tr_fail(TR_ERR_FILE, "%s: there are no weights yet: no epoch was completed", path);
     else
         tr_module_load(run->model->net, path);
@@ -216,18 +268,19 @@ static void read_checkpoint(tr_run *run)
 {
     tr_scope   *scope = tr_scope_push();
     const char *path = tri_run_path(run, TRI_CHECKPOINT);
-    if (!tri_failed() && exists(path)) tri_checkpoint_read(run, path);
+    if (!tri_failed() && !tri_file_missing(path)) tri_checkpoint_read(run, path);
     tr_scope_pop(scope);
 }
 
 static void read_table(tr_run *run)
 {
     const char *path = tri_run_path(run, "table.json");
-    if (path != NULL && exists(path)) run->table = tr_table_load(path);
+    if (path != NULL && !tri_file_missing(path)) run->table = tr_table_load(path);
 }
 
 tr_run *tr_run_open(const char *dir, const tr_model_type *type, tr_open_mode mode)
 {
+    if (!tri_given(dir, "run_open: the directory")) return NULL;
     tr_run *run = tri_failed() ? NULL : new_run(dir);
     if (run == NULL || tri_config_read(run, type) != TR_OK) return NULL;
     read_table(run);
@@ -245,6 +298,7 @@ tr_run *tr_run_open(const char *dir, const tr_model_type *type, tr_open_mode mod
 
 static tr_status use(tr_run *run, const char *spec, bool whole_table)
 {
+    if (!tri_given(run, "run_use_data: the run")) return tr_status_get();
     if (tri_failed()) return tr_status_get();
     const bool        whole = whole_table && run->table != NULL && spec != NULL;
     const tr_dataset *d =
@@ -273,11 +327,13 @@ tr_status tr_run_use_data(tr_run *run, const char *spec)
 
 tr_status tr_run_use_rows(tr_run *run, const char *spec)
 {
+    if (!tri_given(run, "run_use_rows: the run")) return tr_status_get();
     return use(run, spec, true);
 }
 
 tr_status tr_run_set_epochs(tr_run *run, int64_t epochs)
 {
+    if (!tri_given(run, "run_set_epochs: the run")) return tr_status_get();
     if (tri_failed()) return tr_status_get();
     const int64_t done = run->training->epoch + (run->training->position > 0);
     if (epochs < done || epochs < 1)

@@ -13,6 +13,9 @@
 
 #define TRI_CHECKPOINT "checkpoint/checkpoint.safetensors"
 
+/* Codes as rows, f32 [N, D]; false and an error naming `what` otherwise. */
+bool tri_check_codes(const tr_tensor *codes, const char *what);
+
 /* Sums of values times images, from which averages over images follow. */
 typedef struct tri_meter {
     tr_metrics sums;

@@ -60,6 +60,9 @@ static double pairs_won(double positives, double negatives, double in_positives,
 
 double tr_roc_auc(const double *score, const bool *positive, int64_t count)
 {
+    if (!tri_given(score, "roc_auc: the list of scores") ||
+        !tri_given(positive, "roc_auc: the list of positives"))
+        return (double)NAN;
     double       totals[2];
     const double won = sum_groups(score, positive, count, pairs_won, totals);
     return totals[0] > 0 && totals[1] > 0 ? won / (totals[0] * totals[1]) : (double)NAN;
@@ -74,6 +77,9 @@ static double precise_hits(double positives, double negatives, double in_positiv
 
 double tr_average_precision(const double *score, const bool *positive, int64_t count)
 {
+    if (!tri_given(score, "average_precision: the list of scores") ||
+        !tri_given(positive, "average_precision: the list of positives"))
+        return (double)NAN;
     double       totals[2];
     const double sum = sum_groups(score, positive, count, precise_hits, totals);
     return totals[0] > 0 ? sum / totals[0] : (double)NAN;
@@ -87,6 +93,7 @@ static int rising(const void *a, const void *b)
 
 double tr_quantile(const double *values, int64_t count, double q)
 {
+    if (count > 0 && !tri_given(values, "quantile: the list of values")) return (double)NAN;
     double    result = (double)NAN;
     tr_scope *scope = tr_scope_push();
     double   *sorted = count > 0 ? tr_scope_alloc((uint64_t)count * sizeof *sorted) : NULL;

@@ -7,7 +7,7 @@
 
 #include <math.h>
 
-enum { TESTED = 2000, EXAMPLES = 6, MOST_COLUMNS = 200, MOST_SHOWN = 12 };
+enum { TESTED = 2000, EXAMPLES = 6, MOST_COLUMNS = 100, MOST_SHOWN = 12 };
 
 /* Test rows, what is known of them, and what the model and the column's mean make of them. */
 typedef struct restored {
@@ -49,7 +49,7 @@ static void write_columns(tri_writer *w, const tr_table *t, const restored *r)
         tr_table_errors(t, r->decoded, r->batch.x, r->known, model, overall) != TR_OK ||
         tr_table_errors(t, r->mean, r->batch.x, r->known, mean, overall) != TR_OK)
         return;
-    tri_writer_printf(w, "<div class=\"card wide\"><h3>Error of each column</h3>"
+    tri_writer_printf(w, "<div class=\"card scroll\"><h3>Error of each column</h3>"
                          "<table class=\"numbers\">\n<tr><td></td><td>missing</td>"
                          "<td>decoded</td><td>mean</td></tr>\n");
     for (int64_t c = 0, shown = 0; c < t->columns && shown < MOST_COLUMNS; c++) {
@@ -89,7 +89,7 @@ static void write_cells(tri_writer *w, const tr_table *t, const float *x, const 
 
 static void write_examples(tri_writer *w, const tr_table *t, const restored *r)
 {
-    tri_writer_printf(w, "<div class=\"card wide\"><h3>Rows of the test split, and decoded</h3>"
+    tri_writer_printf(w, "<div class=\"card scroll\"><h3>Rows of the test split, and decoded</h3>"
                          "<table class=\"numbers\">\n<tr><td></td>");
     for (int64_t c = 0, shown = 0; c < t->columns && shown < MOST_SHOWN; c++) {
         if (t->column[c].kind > TR_COLUMN_CATEGORY) continue;
@@ -108,9 +108,31 @@ static void write_examples(tri_writer *w, const tr_table *t, const restored *r)
     tri_writer_printf(w, "</tr>\n</table></div>\n");
 }
 
+/* --- Ratings ------------------------------------------------------------------------------ */
+
+static tr_status show_ratings(tri_writer *w, const tr_run *run)
+{
+    tr_rating_errors e;
+    if (tr_rate(run->model, run->dataset, &e) != TR_OK) return tr_status_get();
+    tri_writer_printf(
+        w,
+        "<h2>Ratings</h2>\n<div class=\"cards two\">\n<div class=\"card\"><h3>Error of "
+        "ratings held out</h3><table class=\"numbers\">\n"
+        "<tr><td>model</td><td>%.4f</td></tr>\n<tr><td>mean of the item</td>"
+        "<td>%.4f</td></tr>\n<tr><td>mean of the user</td><td>%.4f</td></tr>\n",
+        e.model, e.item_mean, e.user_mean);
+    tri_writer_printf(w,
+                      "</table><p class=\"soft\">Root mean square over %lld ratings of %lld users "
+                      "for %lld items, which the model never saw.</p></div>\n</div>\n",
+                      (long long)e.ratings, (long long)run->dataset->count[TR_TEST],
+                      (long long)run->dataset->width);
+    return tr_status_get();
+}
+
 tr_status tri_show_table(tri_writer *w, const tr_run *run)
 {
     restored r = { 0 };
+    if (run->dataset->row_names != NULL) return show_ratings(w, run);
     if (restore(run, &r) != TR_OK) return tr_status_get();
     tri_writer_printf(w, "<h2>The table</h2>\n<div class=\"cards two\">\n");
     write_columns(w, run->dataset->table, &r);

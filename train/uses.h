@@ -121,6 +121,21 @@ TR_API double tr_masked_mse(tr_tensor *a, tr_tensor *b, tr_tensor *mask);
 TR_API tr_status tr_table_errors(const tr_table *table, const tr_tensor *y, const tr_tensor *x,
                                  const tr_tensor *mask, double *column, double overall[2]);
 
+/* --- Ratings (ratings.c) ------------------------------------------------------------------ */
+
+/* Root mean squared errors of the ratings that are held out, in their own unit. */
+typedef struct tr_rating_errors {
+    double  model, item_mean, user_mean; /* user_mean: of the ratings that are shown */
+    int64_t ratings;                     /* how many were held out */
+} tr_rating_errors;
+
+TR_API tr_status tr_rate(tr_model *model, const tr_dataset *data, tr_rating_errors *errors);
+
+/* Up to `count` items that the user has not rated, by falling predicted rating, in the ratings'
+ * unit; returns how many. */
+TR_API int64_t tr_recommend(tr_model *model, const tr_dataset *data, int64_t user, int64_t count,
+                            int64_t *item, double *rating);
+
 /* --- Features (probe.c) ------------------------------------------------------------------- */
 
 typedef struct tr_features {

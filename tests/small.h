@@ -1,0 +1,61 @@
+/* small.h: a training of any model that takes some milliseconds: for tests of what must hold of
+ * every training. Pictures are the first of `digits`. */
+#ifndef TENREC_TESTS_SMALL_H
+#define TENREC_TESTS_SMALL_H
+
+#include "train/run.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+static inline tr_settings *small_settings(const tr_model_type *type)
+{
+    tr_settings *s = tr_settings_new(type->options);
+    for (const tr_option *o = type->options; o->name != NULL; o++) {
+        if (strcmp(o->name, "latent") == 0) tr_settings_set(s, "latent", "4");
+        if (strcmp(o->name, "hidden") == 0 && o->standard[0] != '\0')
+            tr_settings_set(s, "hidden", "12");
+        if (strcmp(o->name, "channels") == 0) tr_settings_set(s, "channels", "4,4");
+        if (strcmp(o->name, "layer_epochs") == 0) tr_settings_set(s, "layer_epochs", "1");
+    }
+    return s;
+}
+
+/* A run of the model, with weights and all else from `options`; dir may be NULL. */
+static inline tr_run *small_run(const tr_model_type *type, const char *dir,
+                                const tr_train_options *options)
+{
+    tr_dataset *digits = tr_dataset_open("digits", NULL);
+    tr_model   *model =
+        tr_model_new(type, small_settings(type), TR_SHAPE(28, 28, 1), 10, options->seed);
+    return tr_run_new(dir, model, digits, options);
+}
+
+/* Two runs are the same: all bytes of the weights, and all of the log but what tells the time. */
+static inline void assert_same_run(const char *a, const char *b)
+{
+    char command[1600];
+    snprintf(command, sizeof command,
+             "cmp '%s/model.safetensors' '%s/model.safetensors' && "
+             "sed 's/,[^,]*,[^,]*$//' '%s/log.csv' >'%s.log' && "
+             "sed 's/,[^,]*,[^,]*$//' '%s/log.csv' | cmp - '%s.log'",
+             a, b, a, a, b, a);
+    ck_assert_msg(system(command) == 0, "%s and %s differ", a, b);
+}
+
+static inline int run_one_test(const char *name, const TTest *const *tests, size_t count)
+{
+    TCase *cases = tcase_create(name);
+    tcase_set_timeout(cases, 0);
+    for (size_t i = 0; i < count; i++) tcase_add_test(cases, tests[i]);
+    Suite *suite = suite_create(name);
+    suite_add_tcase(suite, cases);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    const int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}
+
+#endif

@@ -1,0 +1,68 @@
+/* test_concurrency.c: independent trainings in several threads of one process give the bits that
+ * each gives alone, whatever the number of threads that each of them uses; the same in a build with
+ * the thread sanitizer (preset tsan). A process that has computed may fork, and its child compute.
+ */
+#include "tests/files.h"
+#include "tests/small.h"
+
+#include <pthread.h>
+
+enum { TRAININGS = 6 };
+
+static const char *const models[TRAININGS] = { "vae",  "denoising", "vae",
+                                               "conv", "stacked",   "conv-vae" };
+
+typedef struct job {
+    int  index, threads;
+    char dir[200], error[300];
+} job;
+
+static void *train(void *context)
+{
+    job *j = context;
+    tr_set_threads(j->threads);
+    tr_run *run = small_run(
+        tr_model_find(models[j->index]), j->dir,
+        &(tr_train_options){
+            .epochs = 2, .batch = 24, .limit = 72, .val_limit = 20, .seed = (uint64_t)j->index });
+    if (run != NULL) tr_run_train(run, NULL);
+    if (run != NULL) tr_run_report(run);
+    if (tr_error() != NULL) snprintf(j->error, sizeof j->error, "%s", tr_error());
+    return NULL;
+}
+
+static void make_job(job *j, const char *folder, const char *kind, int index, int threads)
+{
+    *j = (job){ .index = index, .threads = threads };
+    snprintf(j->dir, sizeof j->dir, "%s/%s-%d", folder, kind, index);
+}
+
+START_TEST(threads_do_not_disturb_each_other)
+{
+    const char *folder = fresh_folder();
+    job         alone[TRAININGS], together[TRAININGS];
+    pthread_t   threads[TRAININGS];
+    for (int i = 0; i < TRAININGS; i++) {
+        make_job(&alone[i], folder, "alone", i, 1);
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, train, &alone[i]), 0);
+        pthread_join(threads[i], NULL);
+        ck_assert_str_eq(alone[i].error, "");
+    }
+    for (int i = 0; i < TRAININGS; i++) {
+        make_job(&together[i], folder, "together", i, 1 + i % 2);
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, train, &together[i]), 0);
+    }
+    for (int i = 0; i < TRAININGS; i++) {
+        pthread_join(threads[i], NULL);
+        ck_assert_str_eq(together[i].error, "");
+        assert_same_run(alone[i].dir, together[i].dir);
+    }
+    remove_folder(folder);
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = { threads_do_not_disturb_each_other };
+    return run_one_test("concurrency", tests, 1);
+}
