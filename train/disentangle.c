@@ -58,7 +58,8 @@ static double information(const int64_t *a, const int64_t *b, int64_t n, double 
 static double information_gap(const double *codes, int64_t n, int64_t d, const double *values,
                               int factors)
 {
-    int64_t *a = tr_scope_alloc((uint64_t)n * sizeof *a), *b = tr_scope_alloc((uint64_t)n * sizeof *b);
+    int64_t *a = tr_scope_alloc((uint64_t)n * sizeof *a);
+    int64_t *b = tr_scope_alloc((uint64_t)n * sizeof *b);
     double   gap = 0;
     for (int k = 0; k < factors && !tri_failed(); k++) {
         double best = 0, second = 0, own = 0;
