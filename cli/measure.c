@@ -102,7 +102,8 @@ static tr_disentanglement factor_scores(const tr_run *run, int64_t count)
     };
     const tr_dataset  *d = run->dataset;
     tr_disentanglement scores = { 0 };
-    double             one[8], *values = tr_scope_alloc((size_t)(count * FACTORS) * sizeof *values);
+    double             one[8];
+    double            *values = tr_scope_alloc((uint64_t)(count * FACTORS) * sizeof *values);
     if (tr_dataset_factors(d, TR_TEST, 0, one) != FACTORS)
         tr_fail(TR_ERR_VALUE, "%s: the factors of its images are not known; those of shapes are",
                 d->spec);

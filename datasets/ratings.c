@@ -83,10 +83,10 @@ static tr_status read_lines(lines *l, const char *path)
     if (text == NULL) return tr_status_get();
     for (const char *at = text; *at != '\0'; at++) most += *at == '\n';
     *l = (lines){ .path = path };
-    l->user = tr_scope_alloc((size_t)most * sizeof *l->user);
-    l->item = tr_scope_alloc((size_t)most * sizeof *l->item);
-    l->value = tr_scope_alloc((size_t)most * sizeof *l->value);
-    l->line = tr_scope_alloc((size_t)most * sizeof *l->line);
+    l->user = tr_scope_alloc((uint64_t)most * sizeof *l->user);
+    l->item = tr_scope_alloc((uint64_t)most * sizeof *l->item);
+    l->value = tr_scope_alloc((uint64_t)most * sizeof *l->value);
+    l->line = tr_scope_alloc((uint64_t)most * sizeof *l->line);
     if (l->user == NULL || l->item == NULL || l->value == NULL || l->line == NULL)
         return tr_status_get();
     const char *separator = find_separator(text);
@@ -110,7 +110,7 @@ static tr_status read_lines(lines *l, const char *path)
 /* Each name once, sorted. */
 static const char **names_of(const char **all, int64_t count, int64_t *unique)
 {
-    const char **sorted = tr_scope_alloc((size_t)count * sizeof *sorted);
+    const char **sorted = tr_scope_alloc((uint64_t)count * sizeof *sorted);
     if (sorted == NULL) return NULL;
     memcpy(sorted, all, (size_t)count * sizeof *sorted);
     *unique = tri_csv_sort(sorted, count);
@@ -121,7 +121,7 @@ static const char **names_of(const char **all, int64_t count, int64_t *unique)
 static const char **items_of(const lines *l, const tr_table *given, int64_t *count)
 {
     if (given == NULL) return names_of(l->item, l->count, count);
-    const char **item = tr_scope_alloc((size_t)given->columns * sizeof *item);
+    const char **item = tr_scope_alloc((uint64_t)given->columns * sizeof *item);
     for (int64_t c = 0; c < given->columns && item != NULL; c++) {
         item[c] = given->column[c].name;
         if (given->column[c].kind != TR_COLUMN_NUMBER ||
@@ -178,7 +178,7 @@ static tr_status hold_out(tri_ratings *r, int64_t users, double share, uint64_t 
 {
     const uint32_t key[2] = { (uint32_t)seed, (uint32_t)(seed >> 32) };
     tr_scope      *scope = tr_scope_push();
-    uint64_t      *lots = tri_scratch((size_t)r->items * sizeof *lots);
+    uint64_t      *lots = tri_scratch((uint64_t)r->items * sizeof *lots);
     for (int64_t u = 0; u < users && lots != NULL; u++) {
         rating       *own = r->rating + r->first[u];
         const int64_t n = r->first[u + 1] - r->first[u];
@@ -234,7 +234,7 @@ static tr_table *make_table(const lines *l, tri_ratings *r, const tr_dataset *d,
                             const tr_table *given)
 {
     tr_table  *table = tr_scope_alloc(sizeof *table);
-    tr_column *column = tr_scope_alloc((size_t)r->items * sizeof *column);
+    tr_column *column = tr_scope_alloc((uint64_t)r->items * sizeof *column);
     if (table == NULL || column == NULL) return NULL;
     learn(r, l->count, d->count[TR_TRAIN], item, column);
     for (int64_t c = 0; c < r->items && given != NULL; c++) {
@@ -287,8 +287,8 @@ tr_status tri_open_ratings(tr_dataset *d, const char *argument, const tr_dataset
         return tr_fail(TR_ERR_FILE, "%s: has %lld items; at most %d are taken", path,
                        (long long)r->items, TRI_CSV_COLUMNS);
     d->count[TR_TRAIN] = d->count[TR_TEST] = users;
-    r->first = tr_scope_alloc((size_t)(users + 1) * sizeof *r->first);
-    r->rating = tr_scope_alloc((size_t)l.count * sizeof *r->rating);
+    r->first = tr_scope_alloc((uint64_t)(users + 1) * sizeof *r->first);
+    r->rating = tr_scope_alloc((uint64_t)l.count * sizeof *r->rating);
     if (r->first == NULL || r->rating == NULL || sort_ratings(&l, d, item, r) != TR_OK)
         return tr_status_get();
     const double share = options->test_fraction < 1 ? options->test_fraction : 0;

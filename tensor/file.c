@@ -104,7 +104,7 @@ tr_status tri_writer_printf(tri_writer *w, const char *format, ...)
     const int length = vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
     if (length >= (int)sizeof text) {
-        long_text = tri_scratch((size_t)length + 1);
+        long_text = tri_scratch((uint64_t)length + 1);
         if (long_text == NULL) return tr_status_get();
         va_start(arguments, format);
         vsnprintf(long_text, (size_t)length + 1, format, arguments);

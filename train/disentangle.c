@@ -58,7 +58,8 @@ static double information(const int64_t *a, const int64_t *b, int64_t n, double 
 static double information_gap(const double *codes, int64_t n, int64_t d, const double *values,
                               int factors)
 {
-    int64_t *a = tr_scope_alloc((size_t)n * sizeof *a), *b = tr_scope_alloc((size_t)n * sizeof *b);
+    int64_t *a = tr_scope_alloc((uint64_t)n * sizeof *a);
+    int64_t *b = tr_scope_alloc((uint64_t)n * sizeof *b);
     double   gap = 0;
     for (int k = 0; k < factors && !tri_failed(); k++) {
         double best = 0, second = 0, own = 0;
@@ -176,7 +177,7 @@ static void fit_and_score(tr_tensor *codes, const double *values, const tr_facto
     tr_tensor    *gram = tr_scale(tr_matmul(first, tr_narrow(z, 0, 0, half)), average);
     tr_tensor    *cross = tr_scale(tr_matmul(first, tr_narrow(y, 0, 0, half)), average);
     tr_tensor    *w = tr_zeros(TR_F64, TR_SHAPE(targets, d));
-    double       *importance = tr_scope_alloc((size_t)(d * count) * sizeof *importance);
+    double       *importance = tr_scope_alloc((uint64_t)(d * count) * sizeof *importance);
     if (tri_failed()) return;
     for (int t = 0; t < targets; t++) {
         double *row = (double *)w->data + t * d;

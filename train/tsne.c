@@ -105,7 +105,7 @@ tr_tensor *tr_tsne_affinities(tr_tensor *x, double perplexity)
     tr_scope     *scope = tr_scope_push();
     tr_tensor    *p = squared_distances(x);
     const int64_t pieces = (n + GRAIN - 1) / GRAIN;
-    rows_of       r = { .scratch = tr_scope_alloc((size_t)(pieces * n) * sizeof *r.scratch) };
+    rows_of       r = { .scratch = tr_scope_alloc((uint64_t)(pieces * n) * sizeof *r.scratch) };
     if (p != NULL) p = (tr_tensor *)(uintptr_t)tri_contiguous(p);
     if (p != NULL && r.scratch != NULL) {
         const affinities a = { .entropy = log(perplexity), .n = n, .p = p->data };
@@ -213,9 +213,9 @@ static double divergence(descent *s)
 static bool prepare(descent *s, tr_tensor *x)
 {
     double           share, square = 0;
-    float           *memory = tr_scope_alloc((size_t)(10 * s->n) * sizeof *memory);
+    float           *memory = tr_scope_alloc((uint64_t)(10 * s->n) * sizeof *memory);
     const tr_tensor *plane = tr_project_plane(x, &share);
-    s->mass = tr_scope_alloc((size_t)s->n * sizeof *s->mass);
+    s->mass = tr_scope_alloc((uint64_t)s->n * sizeof *s->mass);
     if (plane == NULL || memory == NULL || s->mass == NULL) return false;
     float **const part[] = { &s->x,       &s->y,        &s->pull[0],  &s->pull[1], &s->push[0],
                              &s->push[1], &s->speed[0], &s->speed[1], &s->gain[0], &s->gain[1] };
