@@ -24,7 +24,9 @@ tr_tensor *tri_jacobian_squares(tr_tensor *h, tr_tensor *x, bool differentiable)
 /* The walk needs a recorded encoder, whatever the caller records. */
 tr_tensor *tr_model_jacobian(tr_model *m, tr_tensor *x)
 {
-    if (tri_failed() || m == NULL || x == NULL) return NULL;
+    if (!tri_given(m, "model_jacobian: the model") || !tri_check_alive(x, "model_jacobian") ||
+        tri_failed())
+        return NULL;
     const bool recording = tr_set_recording(true);
     tr_tensor *input = tr_variable(tr_detach(x));
     tr_tensor *squares =

@@ -172,7 +172,7 @@ static const char *const harmless[] = {
     "tr_status_get", "tr_error",    "tr_error_clear", "tr_status_print",          "tr_scope_push",
     "tr_memory",     "tr_rng_seed", "tr_rng_stream",  "tr_set_allocator",         "tr_memory_trim",
     "tr_threads",    "tr_isa",      "tr_version",     "tr_set_recording",         "tr_nn_flatten",
-    "tr_fail_call",  "tr_wants",    "tr_set_isa",     "tr_set_anomaly_detection",
+    "tr_fail_call",  "tr_wants",    "tr_set_isa",     "tr_set_anomaly_detection", "tr_scope_alloc",
 };
 
 static bool is_called(const char *name, size_t length)

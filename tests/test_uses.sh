@@ -153,8 +153,8 @@ grep -o 'rmse":[0-9.]*' out | cut -d: -f2 | paste -s | awk '!($1 < 0.7 * $2 && $
 [ "$(wc -l <r.csv)" = 4 ] || complain "recommendations for a user"
 expect 0 recommend ratings -n 2 --out r.csv; [ "$(wc -l <r.csv)" = 301 ] || complain "for all users"
 expect 0 eval ratings --json; shows '"reconstruction_mse":0\.0'
-expect 2 recommend ratings --user nobody; says 'recommend: there is no user nobody in ratings:r.dat'
-expect 2 recommend people; says "$people has no ratings; ratings:FILE has"
+expect 2 recommend ratings --user nobody; says "recommend: there is no user nobody in ratings:$(realpath r.dat)"
+expect 2 recommend people; says "csv:$(realpath people.csv),label=class,drop=note has no ratings; ratings:FILE has"
 expect 2 impute ratings; says 'impute: ratings that are missing are what tenrec recommend tells'
 
 # --- What there is -------------------------------------------------------------------------------------

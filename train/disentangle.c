@@ -200,6 +200,10 @@ static void fit_and_score(tr_tensor *codes, const double *values, const tr_facto
 tr_status tr_disentanglement_scores(tr_tensor *codes, const double *values,
                                     const tr_factor *factors, int count, tr_disentanglement *scores)
 {
+    if (!tri_given(values, "disentanglement: the list of values") ||
+        !tri_given(factors, "disentanglement: the list of factors") ||
+        !tri_given(scores, "disentanglement: the result"))
+        return tr_status_get();
     *scores = (tr_disentanglement){ 0 };
     if (tri_failed() || !tri_check_alive(codes, "disentanglement")) return tr_status_get();
     if (codes->rank != 2 || tr_dim(codes, 0) < 2 || tr_dim(codes, 1) < 1 ||

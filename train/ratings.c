@@ -43,7 +43,9 @@ static void add_user(const float *wanted, const float *known, const float *given
 tr_status tr_rate(tr_model *model, const tr_dataset *data, tr_rating_errors *errors)
 {
     enum { BATCH = 200 };
-    if (!check(model, data)) return tr_status_get();
+    if (!tri_given(model, "rate: the model") || !tri_given(data, "rate: the dataset") ||
+        !tri_given(errors, "rate: the result") || !check(model, data))
+        return tr_status_get();
     const int64_t users = data->count[TR_TEST], items = data->width;
     const bool    recording = tr_set_recording(false);
     double        sum[4] = { 0, 0, 0, 0 };
@@ -76,7 +78,10 @@ tr_status tr_rate(tr_model *model, const tr_dataset *data, tr_rating_errors *err
 int64_t tr_recommend(tr_model *model, const tr_dataset *data, int64_t user, int64_t count,
                      int64_t *item, double *rating)
 {
-    if (!check(model, data)) return 0;
+    if (!tri_given(model, "recommend: the model") || !tri_given(data, "recommend: the dataset") ||
+        !tri_given(item, "recommend: the place for items") ||
+        !tri_given(rating, "recommend: the place for ratings") || !check(model, data))
+        return 0;
     const bool recording = tr_set_recording(false);
     tr_scope  *scope = tr_scope_push();
     tr_batch   shown, held;
