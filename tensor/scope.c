@@ -73,9 +73,10 @@ static void *default_alloc(void *context, size_t alignment, size_t bytes)
 {
     (void)context;
     if (bytes < HUGE_PAGE) return aligned_alloc(alignment, bytes);
-    void *block = aligned_alloc(HUGE_PAGE, bytes);
+    void *block; /* not of aligned_alloc, which may insist on whole pages of that size */
+    if (posix_memalign(&block, HUGE_PAGE, bytes) != 0) return NULL;
 #ifdef MADV_HUGEPAGE
-    if (block != NULL) madvise(block, bytes, MADV_HUGEPAGE); /* a hint: it may be refused */
+    (void)madvise(block, bytes, MADV_HUGEPAGE); /* a hint: it may be refused */
 #endif
     return block;
 }
@@ -272,7 +273,7 @@ static void *scope_memory(tr_scope *scope, uint64_t wanted)
 {
     if (wanted > largest_block) return tri_block_new(wanted); /* the error */
     const size_t bytes = ((size_t)wanted + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
-    chunk *c = scope->chunks;
+    chunk       *c = scope->chunks;
     if (c == NULL || c->bytes - c->used < bytes) {
         const size_t usual = c == NULL ? FIRST_CHUNK : CHUNK;
         const bool   large = bytes > usual - ALIGNMENT;
