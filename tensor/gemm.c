@@ -20,7 +20,7 @@ enum {
     PANEL_BYTES = 1 << 20,  /* of a block of b: half of the second cache */
     SHORT_BYTES = 5 * 1024, /* of a panel of b that all of a short a is multiplied by in turn */
     INLINE_WORK = 1 << 16,  /* multiply-adds below which threads do not pay */
-    TASKS = 16              /* aimed at: enough for the threads of a desktop to share evenly */
+    MOST_PIECES = 16        /* of k: enough for the threads of a desktop to share evenly */
 };
 
 typedef struct plan {
@@ -153,8 +153,8 @@ static tri_product select_batch(const tri_product *p, int64_t index)
     return q;
 }
 
-/* --- The plan: depends on shapes and kernel table only ------------------------------------------
- */
+/* --- The plan ---------------------------------------------------------------------------------
+ * Blocks and pieces of k depend on shapes and kernel table only; rectangles also on the threads. */
 
 /* Cuts c into one rectangle for each thread, the largest of them as small as can be, and by columns
  * rather than by rows, which share b; and these by columns again, so that a block of b fits the
@@ -189,7 +189,7 @@ static void plan_tasks(plan *s)
     } else if (p->k >= 8 * s->depth && p->m * p->n <= 1 << 18 && p->k > 8 * most(p->m, p->n)) {
         s->task_tiles = s->tiles;
         s->task_panels = s->panels;
-        s->pieces = least(TASKS, p->k / (2 * s->depth));
+        s->pieces = least(MOST_PIECES, p->k / (2 * s->depth));
         s->piece = tri_ceil_div(p->k, s->pieces);
         s->pieces = tri_ceil_div(p->k, s->piece);
     } else {
@@ -233,7 +233,7 @@ static plan plan_product(const tri_product *p)
 /* A rectangle of the result, and the part of k that goes into it. */
 typedef struct task {
     tri_product q; /* of this batch, c redirected where k is in pieces */
-    int64_t     batch, tile0, tile1, panel0, panel1, k0, k1;
+    int64_t     tile0, tile1, panel0, panel1, k0, k1;
     bool        finish;
     char       *packed; /* columns of b for the current block of k */
 } task;
@@ -245,8 +245,8 @@ static task task_of(const plan *s, int64_t index)
     int64_t row = rest % s->row_tasks;
     rest /= s->row_tasks;
     int64_t piece = rest % s->pieces;
-    t.batch = rest / s->pieces;
-    t.q = select_batch(s->p, t.batch);
+    const int64_t batch = rest / s->pieces;
+    t.q = select_batch(s->p, batch);
     t.tile0 = row * s->task_tiles;
     t.tile1 = least(s->tiles, t.tile0 + s->task_tiles);
     t.panel0 = column * s->task_panels;
@@ -255,7 +255,7 @@ static task task_of(const plan *s, int64_t index)
     t.k1 = least(s->p->k, t.k0 + s->piece);
     t.finish = !s->parts;
     if (s->parts) {
-        t.q.c = s->parts + (piece * s->batches + t.batch) * s->p->m * s->p->n * (int64_t)s->size;
+        t.q.c = s->parts + (piece * s->batches + batch) * s->p->m * s->p->n * (int64_t)s->size;
         t.q.c_row = s->p->n;
     }
     return t;

@@ -24,6 +24,20 @@ static inline void remove_folder(const char *folder)
     if (system(command) != 0) fprintf(stderr, "could not remove %s\n", folder);
 }
 
+/* The same for tests that name files without a folder: they work inside it. */
+static inline const char *enter_fresh_folder(void)
+{
+    const char *folder = fresh_folder();
+    if (folder == NULL || chdir(folder) != 0) abort();
+    return folder;
+}
+
+static inline void leave_folder(const char *folder)
+{
+    if (chdir("/") != 0) abort();
+    remove_folder(folder);
+}
+
 /* "folder/name" in one of four buffers used in turn. */
 static inline const char *in_folder(const char *folder, const char *name)
 {

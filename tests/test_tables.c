@@ -10,15 +10,12 @@ static const char *folder;
 
 static void setup(void)
 {
-    folder = fresh_folder();
-    ck_assert_ptr_nonnull(folder);
-    ck_assert_int_eq(chdir(folder), 0);
+    folder = enter_fresh_folder();
 }
 
 static void teardown(void)
 {
-    ck_assert_int_eq(chdir("/"), 0);
-    remove_folder(folder);
+    leave_folder(folder);
     tr_error_clear();
 }
 
