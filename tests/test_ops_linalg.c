@@ -164,6 +164,31 @@ START_TEST(determinants_that_have_no_logarithm)
 }
 END_TEST
 
+/* A vector on the left is a row, one on the right a column, and its axis is not in the result. */
+START_TEST(products_with_vectors)
+{
+    tr_scope    *scope = tr_scope_push();
+    const double stack[] = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12 }, three[] = { 1, 10, 100 },
+                 two[] = { 1, 10 };
+    tr_tensor *a = tr_from(TR_F64, TR_SHAPE(2, 3), stack), *v = tr_from(TR_F64, TR_SHAPE(3), three);
+    tr_tensor *u = tr_from(TR_F64, TR_SHAPE(2), two);
+    tr_tensor *s = tr_from(TR_F64, TR_SHAPE(2, 2, 3), stack);
+    expect_equal(tr_matmul(a, v), tr_from(TR_F64, TR_SHAPE(2), (double[]){ 321, 654 }), "a v", 0);
+    expect_equal(tr_matmul(u, a), tr_from(TR_F64, TR_SHAPE(3), (double[]){ 41, 52, 63 }), "u a", 0);
+    expect_equal(tr_matmul(v, v), tr_scalar(TR_F64, 10101), "v v", 0);
+    expect_equal(tr_matmul(s, v),
+                 tr_from(TR_F64, TR_SHAPE(2, 2), (double[]){ 321, 654, 987, 1320 }), "s v", 0);
+    expect_equal(tr_matmul(u, s),
+                 tr_from(TR_F64, TR_SHAPE(2, 3), (double[]){ 41, 52, 63, 107, 118, 129 }), "u s",
+                 0);
+    expect_error(tr_matmul(tr_scalar(TR_F64, 2), v),
+                 "matmul: a scalar is no matrix: a is f64[], b is f64[3]; use tr_mul");
+    expect_error(tr_matmul(v, tr_scalar(TR_F64, 2)),
+                 "matmul: a scalar is no matrix: a is f64[3], b is f64[]; use tr_mul");
+    tr_scope_pop(scope);
+}
+END_TEST
+
 START_TEST(any_number_of_threads)
 {
     tr_scope  *scope = tr_scope_push();
@@ -257,8 +282,9 @@ int main(void)
     const TTest *const tests[] = {
         equal_to_pytorch,      eigenvectors_rebuild_the_matrix,
         factors_multiply_back, determinants_that_have_no_logarithm,
-        any_number_of_threads, third_derivatives,
-        factorisation_errors,  product_errors,
+        products_with_vectors, any_number_of_threads,
+        third_derivatives,     factorisation_errors,
+        product_errors,
     };
     return run_suite("ops_linalg", tests, sizeof tests / sizeof tests[0]);
 }
