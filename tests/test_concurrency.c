@@ -95,8 +95,28 @@ START_TEST(a_forked_child_computes)
 }
 END_TEST
 
+START_TEST(signals_are_left_to_the_program)
+{
+    sigset_t one, after, pending;
+    int      number = 0;
+    sigemptyset(&one);
+    sigaddset(&one, SIGUSR1);
+    pthread_sigmask(SIG_SETMASK, &one, NULL);
+    tr_set_threads(3);
+    compute();
+    pthread_sigmask(SIG_SETMASK, NULL, &after);
+    ck_assert(sigismember(&after, SIGUSR1) && !sigismember(&after, SIGINT) &&
+              !sigismember(&after, SIGTERM));
+    kill(getpid(), SIGUSR1);
+    sigpending(&pending);
+    ck_assert(sigismember(&pending, SIGUSR1)); /* no thread of the library has taken it */
+    sigwait(&one, &number);
+}
+END_TEST
+
 int main(void)
 {
-    const TTest *const tests[] = { threads_do_not_disturb_each_other, a_forked_child_computes };
-    return run_one_test("concurrency", tests, 2);
+    const TTest *const tests[] = { threads_do_not_disturb_each_other, a_forked_child_computes,
+                                   signals_are_left_to_the_program };
+    return run_one_test("concurrency", tests, 3);
 }

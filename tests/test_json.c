@@ -52,6 +52,18 @@ START_TEST(values)
 }
 END_TEST
 
+/* A document that is one value, whose last byte is the document's. */
+START_TEST(single_values)
+{
+    ck_assert_int_eq(parse("null")->kind, TRI_JSON_NULL);
+    ck_assert(parse("true")->boolean);
+    ck_assert_int_eq(parse("false")->kind, TRI_JSON_BOOL);
+    ck_assert_int_eq(parse("-17")->integer, -17);
+    ck_assert_str_eq(parse("\"\"")->string, "");
+    ck_assert_int_eq(parse("[]")->count, 0);
+}
+END_TEST
+
 START_TEST(integers)
 {
     const tri_json *v = parse("[9223372036854775807,-9223372036854775808,9223372036854775808,1e2]");
@@ -193,6 +205,7 @@ int main(void)
     TCase *c = tcase_create("json");
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_add_test(c, values);
+    tcase_add_test(c, single_values);
     tcase_add_test(c, integers);
     tcase_add_test(c, strings);
     tcase_add_test(c, look_ups);
