@@ -5,6 +5,7 @@
 #include "tests/files.h"
 #include "tests/small.h"
 
+#include <dirent.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -95,6 +96,25 @@ START_TEST(a_forked_child_computes)
 }
 END_TEST
 
+/* Of this process, where the system tells; else 0. */
+static int running_threads(void)
+{
+    int  count = 0;
+    DIR *folder = opendir("/proc/self/task");
+    if (folder == NULL) return 0;
+    for (struct dirent *e; (e = readdir(folder)) != NULL;) count += e->d_name[0] != '.';
+    closedir(folder);
+    return count;
+}
+
+START_TEST(no_more_threads_than_were_asked_for)
+{
+    tr_set_threads(3);
+    compute();
+    ck_assert_int_le(running_threads(), 3);
+}
+END_TEST
+
 START_TEST(signals_are_left_to_the_program)
 {
     sigset_t one, after, pending;
@@ -117,6 +137,7 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = { threads_do_not_disturb_each_other, a_forked_child_computes,
-                                   signals_are_left_to_the_program };
-    return run_one_test("concurrency", tests, 3);
+                                   signals_are_left_to_the_program,
+                                   no_more_threads_than_were_asked_for };
+    return run_one_test("concurrency", tests, 4);
 }
