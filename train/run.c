@@ -336,7 +336,10 @@ tr_status tr_run_set_epochs(tr_run *run, int64_t epochs)
     if (!tri_given(run, "run_set_epochs: the run")) return tr_status_get();
     if (tri_failed()) return tr_status_get();
     const int64_t done = run->training->epoch + (run->training->position > 0);
-    if (epochs < done || epochs < 1)
+    if (epochs < 1)
+        return tr_fail(TR_ERR_VALUE, "train: epochs is %lld, expected at least 1",
+                       (long long)epochs);
+    if (epochs < done)
         return tr_fail(TR_ERR_VALUE, "train: epochs is %lld, but epoch %lld of this run was begun",
                        (long long)epochs, (long long)done);
     run->options.epochs = epochs;
