@@ -162,7 +162,8 @@ static tri_product select_batch(const tri_product *p, int64_t index)
 static void plan_rectangles(plan *s, int64_t threads)
 {
     int64_t best = INT64_MAX, columns = s->panels;
-    for (int64_t parts = threads; parts >= 1; parts--) {
+    for (int64_t i = threads; i >= 1; i--) {
+        const int64_t parts = s->p->k <= 64 ? threads + 1 - i : i;
         const int64_t tiles = tri_ceil_div(s->tiles, threads / parts);
         const int64_t panels = tri_ceil_div(s->panels, parts);
         if (tiles * panels >= best) continue;
@@ -185,7 +186,7 @@ static void plan_tasks(plan *s)
         s->task_panels = s->panels;
     } else if (s->is_short) {
         s->task_tiles = s->tiles;
-        s->task_panels = tri_even_part(s->panels, least(8, tri_ceil_div(s->panels, 2)));
+        s->task_panels = tri_even_part(s->panels, least(4, tri_ceil_div(s->panels, 2)));
     } else if (p->k >= 8 * s->depth && p->m * p->n <= 1 << 18 && p->k > 8 * most(p->m, p->n)) {
         s->task_tiles = s->tiles;
         s->task_panels = s->panels;
