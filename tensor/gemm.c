@@ -482,6 +482,10 @@ tr_status tri_gemm(const tri_product *p)
     if (p->m == 0 || p->n == 0) return TR_OK;
     for (int i = 0; i < p->batch_rank; i++)
         if (p->batch[i].size == 0) return TR_OK;
+    if (tri_is_row_product(p)) {
+        tri_row_product(p);
+        return TR_OK;
+    }
     return is_better_turned(p) ? multiply_turned(p) : multiply(p);
 }
 
