@@ -348,9 +348,9 @@ static int begin_sweep(sweep *s)
     if (data == NULL) return end_setup();
     s->dir = text_of(a, "out", NULL);
     if (s->dir == NULL) s->dir = free_directory(a->words[0], data->name, "-sweep");
-    if (s->dir == NULL || tri_make_folders(s->dir) != TR_OK || tri_check_empty(s->dir) != TR_OK ||
-        write_file(s, data->place) != TR_OK)
-        return end_setup();
+    if (s->dir == NULL || tri_make_folders(s->dir) != TR_OK) return end_setup();
+    tri_remove_temporary(s->dir);
+    if (tri_check_empty(s->dir) != TR_OK || write_file(s, data->place) != TR_OK) return end_setup();
     return train_all(s);
 }
 

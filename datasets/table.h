@@ -52,7 +52,7 @@ typedef struct tr_table {
 
 struct tr_dataset;
 
-/* "number", "category", "label" or "left out". */
+/* "number", "category", "label" or "left out"; NULL for what there is not. */
 TR_API const char *tr_column_kind_name(tr_column_kind kind);
 
 /* All that is needed to read other files as this one was read, as JSON; and back, into the

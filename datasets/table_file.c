@@ -16,7 +16,7 @@ enum { FORMAT = 1, MOST_BYTES = 1 << 28, MOST_VALUES = TRI_CSV_COLUMNS };
 
 const char *tr_column_kind_name(tr_column_kind kind)
 {
-    return kind_names[kind];
+    return (unsigned)kind < sizeof kind_names / sizeof kind_names[0] ? kind_names[kind] : NULL;
 }
 
 /* --- Columns as JSON ------------------------------------------------------------------------ */
@@ -55,7 +55,9 @@ static void add_column(tri_text *t, const tr_column *column)
 
 tr_status tr_table_save(const tr_table *table, const char *path)
 {
-    if (tri_failed()) return tr_status_get();
+    if (!tri_given(table, "table_save: the table") || !tri_given(path, "table_save: the path") ||
+        tri_failed())
+        return tr_status_get();
     tr_scope  *scope = tr_scope_push();
     tri_writer w;
     tri_text   t = { 0 };
@@ -149,8 +151,9 @@ static tr_table *read_table(const tri_json *json, const char *path)
 
 tr_table *tr_table_load(const char *path)
 {
+    if (!tri_given(path, "table_load: the path") || tri_failed()) return NULL;
     int64_t         count = 0;
-    const char     *text = tri_failed() ? NULL : tri_read_file(path, MOST_BYTES, &count);
+    const char     *text = tri_read_file(path, MOST_BYTES, &count);
     const tri_json *json = text != NULL ? tri_json_parse(path, text, count, 0) : NULL;
     if (json != NULL && json->kind != TRI_JSON_OBJECT)
         tr_fail(TR_ERR_FILE, "%s: is no JSON object", path);
@@ -161,6 +164,9 @@ tr_table *tr_table_load(const char *path)
 
 const char *tr_column_text(const tr_column *column, const float *x, char text[32])
 {
+    if (!tri_given(column, "column_text: the column") || !tri_given(x, "column_text: the row") ||
+        !tri_given(text, "column_text: the place for text"))
+        return "";
     const double range = column->high - column->low;
     text[0] = '\0';
     if (column->kind == TR_COLUMN_NUMBER)
@@ -175,7 +181,10 @@ const char *tr_column_text(const tr_column *column, const float *x, char text[32
 
 tr_status tr_table_write(const struct tr_dataset *dataset, const tr_tensor *x, const char *path)
 {
-    if (tri_failed() || x == NULL) return tr_status_get();
+    if (!tri_given(dataset, "table_write: the dataset") ||
+        !tri_given(path, "table_write: the path") || !tri_check_alive(x, "table_write") ||
+        tri_failed())
+        return tr_status_get();
     const tri_table *t = dataset->source->table;
     const tri_csv   *csv = t != NULL ? &t->csv : NULL;
     tri_writer       w;

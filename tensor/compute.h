@@ -186,11 +186,6 @@ tr_status tri_solve_triangular(tr_tensor *y, const tr_tensor *a, const tr_tensor
  * columns, each with its largest component positive. */
 tr_status tri_eigh(tr_tensor *values, tr_tensor *vectors, const tr_tensor *a, int64_t *bad);
 
-/* --- Random numbers (random.c) ---------------------------------------------------------------- */
-
-tr_status tri_fill_uniform(tr_tensor *y, tr_rng *rng); /* f32, f64; contiguous */
-tr_status tri_fill_normal(tr_tensor *y, tr_rng *rng);
-
 /* --- One pass of an optimiser (update.c) ------------------------------------------------------ */
 
 /* Adam (Kingma & Ba 2015) on one parameter, contiguous, f32 or f64, with PyTorch's arithmetic:

@@ -27,7 +27,8 @@ enum {
     FRAME_BYTES = 1 << 18,  /* aimed at for a frame: an eighth of the second cache */
     FINISH_BYTES = 1 << 14, /* of results that get bias and activation together */
     SLOTS = 32,             /* tasks at most, each with memory for its frame */
-    ITEMS = 16              /* at least, if the picture has that many rows */
+    ITEMS = 16,             /* at least, if the picture has that many rows */
+    IN_PLACE_PIXELS = 1024  /* of all results: fewer do not repay packing the weights */
 };
 
 /* The output pixels of one phase. Offsets count elements. */
@@ -41,6 +42,12 @@ typedef struct pass {
     int64_t *terms; /* few: [elements]: offsets from a pixel's products to its terms */
 } pass;
 
+/* An element of the window: the phase it belongs to, and its first row of that one's weights. */
+typedef struct element {
+    const pass *pass;
+    int64_t     k;
+} element;
+
 typedef struct conv {
     tri_block     block;
     tri_conv_axis h, w;
@@ -50,6 +57,10 @@ typedef struct conv {
     int64_t       images, source_step, result_step; /* bytes, elements: from image to image */
     int64_t       groups, in, out;                  /* channels of a group */
     int64_t       panels;
+    const char   *weights;     /* [window elements][w_in][w_out] */
+    int64_t       w_in, w_out; /* of all groups together: w_out */
+    element      *elements;    /* of the window */
+    bool          in_place;    /* the weights are read where they lie */
     const char   *bias;
     tri_epilogue  epilogue;
     pass         *passes;
@@ -69,11 +80,11 @@ typedef struct conv {
 /* --- Weights
  * -------------------------------------------------------------------------------------- */
 
-/* Packs the weights of one phase, one window element after the other, and notes their offsets. */
-static void pack_weights(const conv *s, pass *p, const tr_tensor *w, int64_t ph, int64_t pw)
+/* Where the elements of the window that belong to a phase lie in the frame, and among its weights.
+ */
+static void note_offsets(conv *s, pass *p, int64_t ph, int64_t pw)
 {
-    const int64_t size = s->block.size, width = s->block.cols, all = w->shape[3];
-    const int64_t element = w->shape[2] * all, pitch = s->in * s->groups;
+    const int64_t pitch = s->in * s->groups;
     int64_t       k = 0;
     for (int64_t r = 0; r < s->h.window; r++)
         for (int64_t t = 0; t < s->w.window; t++) {
@@ -81,18 +92,29 @@ static void pack_weights(const conv *s, pass *p, const tr_tensor *w, int64_t ph,
             const int64_t y = tri_conv_shift(&s->h, r) - s->h.low;
             const int64_t x = tri_conv_shift(&s->w, t) - s->w.low;
             for (int64_t c = 0; c < s->in; c++) p->at[k + c] = (y * s->frame.cols + x) * pitch + c;
-            for (int64_t i = 0; i < s->groups * s->panels; i++) {
-                const int64_t group = i / s->panels, j = i % s->panels * width;
-                const int64_t columns = s->h.turned ? s->in : s->out; /* of w, in a group */
-                const char   *from = (const char *)w->data +
-                                   ((r * s->w.window + t) * element + group * columns) * size;
-                const tri_operand b = { from, (size_t)size, s->h.turned ? all : 1,
-                                        s->h.turned ? 1 : all };
-                const int64_t     count = s->out - j < width ? s->out - j : width;
-                tri_pack(&b, j, count, 0, s->in, width, p->b + (i * p->k + k) * width * size);
-            }
+            s->elements[r * s->w.window + t] = (element){ p, k };
             k += s->in;
         }
+}
+
+/* Packs the weights of some elements of the window. */
+static void pack_elements(void *context, int64_t begin, int64_t end)
+{
+    const conv   *s = context;
+    const int64_t size = s->block.size, width = s->block.cols, all = s->w_out;
+    const int64_t columns = s->h.turned ? s->in : s->out; /* of w, in a group */
+    for (int64_t index = begin; index < end; index++) {
+        const element *e = &s->elements[index];
+        for (int64_t i = 0; i < s->groups * s->panels; i++) {
+            const int64_t     group = i / s->panels, j = i % s->panels * width;
+            const char       *from = s->weights + (index * s->w_in * all + group * columns) * size;
+            const tri_operand b = { from, (size_t)size, s->h.turned ? all : 1,
+                                    s->h.turned ? 1 : all };
+            const int64_t     count = s->out - j < width ? s->out - j : width;
+            tri_pack(&b, j, count, 0, s->in, width,
+                     e->pass->b + (i * e->pass->k + e->k) * width * size);
+        }
+    }
 }
 
 /* The same for few output channels and all phases: [channel][window element, output channel]. */
@@ -135,8 +157,7 @@ static int64_t count_elements(const tri_conv_axis *a, int64_t phase)
     return count;
 }
 
-static bool make_pass(conv *s, pass *p, const tr_tensor *w, const int64_t *shape, int64_t ph,
-                      int64_t pw)
+static bool make_pass(conv *s, pass *p, const int64_t *shape, int64_t ph, int64_t pw)
 {
     const int64_t channels = s->out * s->groups;
     p->rows = shape[1] > ph ? tri_ceil_div(shape[1] - ph, s->h.phases) : 0;
@@ -153,10 +174,10 @@ static bool make_pass(conv *s, pass *p, const tr_tensor *w, const int64_t *shape
     }
     const uint64_t bytes = (uint64_t)(s->groups * s->panels * p->k * s->block.cols * s->block.size);
     p->at = tri_scratch((uint64_t)p->k * sizeof *p->at);
-    p->b = tri_scratch(bytes);
-    if (!p->at || !p->b) return false;
-    if (s->out % s->block.cols) memset(p->b, 0, (size_t)bytes);
-    pack_weights(s, p, w, ph, pw);
+    if (!s->in_place) p->b = tri_scratch(bytes);
+    if (!p->at || (!s->in_place && !p->b)) return false;
+    if (!s->in_place && s->out % s->block.cols) memset(p->b, 0, (size_t)bytes);
+    note_offsets(s, p, ph, pw);
     return true;
 }
 
@@ -177,7 +198,8 @@ static void convolve(const conv *s, const pass *p, const char *frame, int64_t ro
     for (int64_t i = 0; i < s->groups * s->panels; i++) {
         const int64_t group = i / s->panels, j = i % s->panels * s->block.cols;
         const int64_t cols = s->out - j < s->block.cols ? s->out - j : s->block.cols;
-        const char   *b = p->b + i * p->k * s->block.cols * size;
+        const char   *b =
+            s->in_place ? s->weights + j * size : p->b + i * p->k * s->block.cols * size;
         for (int64_t v = 0; v < outer; v++)
             for (int64_t u = 0; u < inner; u += height) {
                 const int64_t from = v * outer_in + u * inner_in + group * s->in;
@@ -303,12 +325,15 @@ static bool make_passes(conv *s, const tr_tensor *w, const int64_t *shape)
     s->passes = tri_scratch((uint64_t)s->pass_count * sizeof *s->passes);
     s->b_at = tri_scratch((uint64_t)(s->h.window * s->w.window * s->in) * sizeof *s->b_at);
     s->channel_at = tri_scratch((uint64_t)s->in * sizeof *s->channel_at);
-    if (!s->passes || !s->b_at || !s->channel_at) return false;
+    s->elements = tri_scratch((uint64_t)(s->h.window * s->w.window) * sizeof *s->elements);
+    if (!s->passes || !s->b_at || !s->channel_at || !s->elements) return false;
     for (int64_t c = 0; c < s->in; c++) s->channel_at[c] = c;
-    for (int64_t k = 0; k < s->h.window * s->w.window * s->in; k++) s->b_at[k] = k * s->block.cols;
+    for (int64_t k = 0; k < s->h.window * s->w.window * s->in; k++)
+        s->b_at[k] = k * (s->in_place ? s->w_out : s->block.cols);
     if (s->few && !pack_few(s, w)) return false;
     for (int64_t i = 0; i < s->pass_count; i++)
-        if (!make_pass(s, &s->passes[i], w, shape, i / s->w.phases, i % s->w.phases)) return false;
+        if (!make_pass(s, &s->passes[i], shape, i / s->w.phases, i % s->w.phases)) return false;
+    if (!s->few && !s->in_place) tri_parallel_for(s->h.window * s->w.window, 1, pack_elements, s);
     return true;
 }
 
@@ -324,6 +349,9 @@ static tr_status run(tr_tensor *y, const tr_tensor *x, const tr_tensor *w, const
     conv s = { .block = tri_block_of(y->dtype),
                .images = y->shape[0],
                .result = y->data,
+               .weights = w->data,
+               .w_in = w->shape[2],
+               .w_out = w->shape[3],
                .bias = bias ? bias->data : NULL,
                .epilogue = epilogue,
                .groups = c->groups };
@@ -342,6 +370,8 @@ static tr_status run(tr_tensor *y, const tr_tensor *x, const tr_tensor *w, const
     s.frame = (tri_frame){ s.h.low, s.w.low, 0,
                            (tri_ceil_div(y->shape[2], s.w.phases) - 1) * s.w.step + s.w.reach };
     plan_few(&s);
+    s.in_place = !turned && !s.few && s.groups == 1 && s.out % (s.block.cols / 2) == 0 &&
+                 s.images * s.height * s.width <= IN_PLACE_PIXELS;
     plan_items(&s);
     const int64_t items = s.images * s.blocks;
     s.slots = tri_scratch((uint64_t)(tri_ceil_div(items, s.grain) * s.slot_bytes));

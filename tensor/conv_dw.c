@@ -18,13 +18,21 @@ enum {
     PIXELS = 256,          /* aimed at for an item: long against the cost of a block's result */
     PIECES = 16,
     PARTS_MAX = 1 << 24, /* elements of all partial results */
-    CHUNK = 1 << 12
+    CHUNK = 1 << 12,
+    FEW_BYTES = 1 << 19, /* of all frames together */
+    FEW_PANELS = 6       /* of dw, for threads to share */
 };
 
 /* Neighbouring rows of dw whose inputs are neighbours in the frame. */
 typedef struct run {
     int64_t offset, length, row;
 } run;
+
+/* An item: so many pixels of g, and the frame where x is found for them. */
+typedef struct view {
+    int64_t     pixels;
+    const char *frame, *g;
+} view;
 
 typedef struct gradient {
     tri_block     block;
@@ -45,6 +53,7 @@ typedef struct gradient {
     int64_t       grain, pieces;
     char         *parts, *slots;
     int64_t       slot_bytes, frame_bytes;
+    view         *filled; /* few pixels: all items, each with a slot; NULL otherwise */
 } gradient;
 
 /* --- One item
@@ -60,37 +69,36 @@ static void pack_g(const gradient *s, const char *g, int64_t pixels, char *out)
     }
 }
 
-/* Adds the item's product for one run of rows to the piece's dw. */
-static void multiply_run(const gradient *s, const run *r, int64_t group, int64_t pixels,
-                         const char *frame, const char *g, char *part, bool accumulate)
+/* Adds an item's product for one run of rows, and one panel of columns, to dw. */
+static void multiply_panel(const gradient *s, const run *r, int64_t group, int64_t j, const view *p,
+                           char *dw, bool accumulate)
 {
     const int64_t size = s->block.size, all = s->out * s->groups;
     const int64_t m = s->swapped ? s->out : r->length, n = s->swapped ? r->length : s->out;
     const int64_t height = tri_even_part(m, s->block.rows);
-    const char   *x = frame + (r->offset + group * s->in) * size;
-    for (int64_t j = 0; j < n; j += s->block.cols)
-        for (int64_t i = 0; i < m; i += height) {
-            const int64_t rows = m - i < height ? m - i : height;
-            const int64_t cols = n - j < s->block.cols ? n - j : s->block.cols;
-            if (s->swapped)
-                tri_multiply(&s->block, rows, cols, pixels, g + i * size, 1, s->g_at, x + j * size,
-                             s->x_at,
-                             part + ((group * s->out + i) * s->dw_rows + r->row + j) * size,
-                             s->dw_rows, accumulate);
-            else
-                tri_multiply(&s->block, rows, cols, pixels, x + i * size, 1, s->x_at, g + j * size,
-                             s->g_at, part + ((r->row + i) * all + group * s->out + j) * size, all,
-                             accumulate);
-        }
+    const int64_t cols = n - j < s->block.cols ? n - j : s->block.cols;
+    const char   *x = p->frame + (r->offset + group * s->in) * size;
+    const char   *g = s->packed ? p->g : p->g + group * s->out * size;
+    for (int64_t i = 0; i < m; i += height) {
+        const int64_t rows = m - i < height ? m - i : height;
+        if (s->swapped)
+            tri_multiply(&s->block, rows, cols, p->pixels, g + i * size, 1, s->g_at, x + j * size,
+                         s->x_at, dw + ((group * s->out + i) * s->dw_rows + r->row + j) * size,
+                         s->dw_rows, accumulate);
+        else
+            tri_multiply(&s->block, rows, cols, p->pixels, x + i * size, 1, s->x_at, g + j * size,
+                         s->g_at, dw + ((r->row + i) * all + group * s->out + j) * size, all,
+                         accumulate);
+    }
 }
 
-static void add_item(const gradient *s, int64_t item, char *slot, char *part, bool accumulate)
+/* The frames of an item's pictures, in its slot, and where its g lies. */
+static view fill_item(const gradient *s, int64_t item, char *slot)
 {
-    const int64_t size = s->block.size, first = item % s->blocks * s->item_rows;
+    const int64_t first = item % s->blocks * s->item_rows;
     const int64_t rows = s->rows - first < s->item_rows ? s->rows - first : s->item_rows;
     const int64_t n0 = item / s->blocks * s->item_images;
     const int64_t n1 = s->images - n0 < s->item_images ? s->images : n0 + s->item_images;
-    const int64_t pixels = (n1 - n0) * rows * s->cols;
     tri_frame     frame = s->frame;
     frame.row += first * s->h.step;
     frame.rows = (rows - 1) * s->h.step + s->h.reach;
@@ -99,14 +107,28 @@ static void add_item(const gradient *s, int64_t item, char *slot, char *part, bo
         image.data += n * image.h * image.w * image.pixel;
         tri_frame_fill(&frame, &image, slot + (n - n0) * s->frame_pixels * image.pixel);
     }
-    char       *packed = slot + s->frame_bytes;
-    const char *g = s->g + (n0 * s->rows + first) * s->cols * s->out * s->groups * size;
+    return (view){ (n1 - n0) * rows * s->cols, slot,
+                   s->g + (n0 * s->rows + first) * s->cols * s->out * s->groups * s->block.size };
+}
+
+/* Panels of a run's columns. */
+static int64_t panels_of(const gradient *s, const run *r)
+{
+    return tri_ceil_div(s->swapped ? r->length : s->out, s->block.cols);
+}
+
+static void add_item(const gradient *s, int64_t item, char *slot, char *part, bool accumulate)
+{
+    const view lying = fill_item(s, item, slot);
     for (int64_t group = 0; group < s->groups; group++) {
-        const char *of_group = g + group * s->out * size;
-        if (s->packed) pack_g(s, of_group, pixels, packed);
-        for (int64_t i = 0; i < s->run_count; i++)
-            multiply_run(s, &s->runs[i], group, pixels, slot, s->packed ? packed : of_group, part,
-                         accumulate);
+        view p = lying;
+        if (s->packed) {
+            p.g = slot + s->frame_bytes;
+            pack_g(s, lying.g + group * s->out * s->block.size, p.pixels, slot + s->frame_bytes);
+        }
+        for (const run *r = s->runs; r < s->runs + s->run_count; r++)
+            for (int64_t panel = 0; panel < panels_of(s, r); panel++)
+                multiply_panel(s, r, group, panel * s->block.cols, &p, part, accumulate);
     }
 }
 
@@ -118,6 +140,30 @@ static void add_items(void *context, int64_t begin, int64_t end)
     char           *part = s->parts + piece * s->dw_rows * s->out * s->groups * s->block.size;
     memset(slot, 0, (size_t)s->slot_bytes); /* blocks may read beyond the last pixel */
     for (int64_t item = begin; item < end; item++) add_item(s, item, slot, part, item > begin);
+}
+
+/* --- Few pixels: threads share the panels of dw, each of which is summed at once
+ * ---------------------------------------------------------------------------- */
+
+static void fill_items(void *context, int64_t begin, int64_t end)
+{
+    const gradient *s = context;
+    for (int64_t item = begin; item < end; item++) {
+        char *slot = s->slots + item * s->slot_bytes;
+        memset(slot, 0, (size_t)s->slot_bytes);
+        s->filled[item] = fill_item(s, item, slot);
+    }
+}
+
+static void sum_panels(void *context, int64_t begin, int64_t end)
+{
+    const gradient *s = context;
+    for (int64_t task = begin; task < end; task++) {
+        const run    *r = &s->runs[task % s->run_count];
+        const int64_t j = task / s->run_count * s->block.cols;
+        for (int64_t item = 0; item < s->items; item++)
+            multiply_panel(s, r, 0, j, &s->filled[item], s->parts, item > 0);
+    }
 }
 
 /* --- Adding the pieces
@@ -144,6 +190,7 @@ static void add_pieces(void *context, int64_t begin, int64_t end)
 static tr_status deliver(const gradient *s, tr_tensor *dw)
 {
     const int64_t all = s->out * s->groups, rows = s->dw_rows;
+    if (s->parts == dw->data) return TR_OK;
     if (!s->swapped) {
         memcpy(dw->data, s->parts, (size_t)(rows * all * s->block.size));
         return TR_OK;
@@ -181,14 +228,24 @@ static bool make_runs(gradient *s, int64_t dilation)
         s->runs[i] = (run){ (y * s->frame.cols + x) * pixel, each, i * each };
     }
     s->swapped = block_cost(s, s->out, each) < block_cost(s, each, s->out);
+    s->packed =
+        !s->swapped && s->out % (s->block.cols / 2) != 0; /* blocks read half rows or whole */
     return true;
+}
+
+/* Few pixels: partial results would be larger than all that they are made from. */
+static bool are_few(const gradient *s)
+{
+    const int64_t rows = (s->rows - 1) * s->h.step + s->h.reach;
+    return s->groups == 1 && !s->packed && s->run_count * panels_of(s, s->runs) >= FEW_PANELS &&
+           s->images * rows * s->frame.cols * s->x.pixel <= FEW_BYTES;
 }
 
 static void plan_items(gradient *s)
 {
-    const int64_t row_bytes = s->frame.cols * s->x.pixel;
+    const int64_t row_bytes = s->frame.cols * s->x.pixel, least = are_few(s) ? 1 : PIECES;
     int64_t       rows = (FRAME_BYTES / row_bytes - s->h.reach) / s->h.step + 1;
-    const int64_t share = tri_ceil_div(s->rows * s->images, PIECES);
+    const int64_t share = tri_ceil_div(s->rows * s->images, least);
     if (rows > share) rows = share;
     if (rows < 1) rows = 1;
     s->item_rows = tri_even_part(s->rows, rows);
@@ -196,35 +253,37 @@ static void plan_items(gradient *s)
     s->item_images = 1;
     if (s->blocks == 1) {
         const int64_t wanted = tri_ceil_div(PIXELS, s->rows * s->cols);
-        const int64_t limit = tri_ceil_div(s->images, PIECES);
+        const int64_t limit = tri_ceil_div(s->images, least);
         s->item_images = wanted < limit ? wanted : limit;
     }
     s->items = tri_ceil_div(s->images, s->item_images) * s->blocks;
     s->frame_pixels = ((s->item_rows - 1) * s->h.step + s->h.reach) * s->frame.cols;
     int64_t pieces = PARTS_MAX / (s->dw_rows * s->out * s->groups);
-    if (pieces > PIECES) pieces = PIECES;
+    if (pieces > least) pieces = least;
     if (pieces < 1) pieces = 1;
     s->grain = tri_ceil_div(s->items, pieces);
     s->pieces = tri_ceil_div(s->items, s->grain);
 }
 
-static bool make_memory(gradient *s)
+static bool make_memory(gradient *s, tr_tensor *dw)
 {
     const int64_t size = s->block.size, pixels = s->item_images * s->item_rows * s->cols;
     const int64_t tail = s->block.cols * size;
-    s->packed =
-        !s->swapped && s->out % (s->block.cols / 2) != 0; /* blocks read half rows or whole */
     s->g_pitch =
         s->packed ? tri_ceil_div(s->out, s->block.cols) * s->block.cols : s->out * s->groups;
     s->frame_bytes = s->item_images * s->frame_pixels * s->x.pixel + tail;
     s->frame_bytes = (s->frame_bytes + 63) / 64 * 64;
     s->slot_bytes = s->frame_bytes + (s->packed ? pixels * s->g_pitch * size : 0);
     s->slot_bytes = (s->slot_bytes + 63) / 64 * 64;
-    s->slots = tri_scratch((uint64_t)(s->pieces * s->slot_bytes));
-    s->parts = tri_scratch((uint64_t)(s->pieces * s->dw_rows * s->out * s->groups * size));
+    const bool few = are_few(s);
+    s->slots = tri_scratch((uint64_t)((few ? s->items : s->pieces) * s->slot_bytes));
+    if (few) s->filled = tri_scratch((uint64_t)s->items * sizeof *s->filled);
+    s->parts = dw->data;
+    if (s->pieces > 1 || s->swapped)
+        s->parts = tri_scratch((uint64_t)(s->pieces * s->dw_rows * s->out * s->groups * size));
     s->x_at = tri_scratch((uint64_t)pixels * sizeof *s->x_at);
     s->g_at = tri_scratch((uint64_t)pixels * sizeof *s->g_at);
-    if (!s->slots || !s->parts || !s->x_at || !s->g_at) return false;
+    if (!s->slots || !s->parts || !s->x_at || !s->g_at || (few && !s->filled)) return false;
     for (int64_t k = 0; k < pixels; k++) {
         const int64_t j = k % s->cols, i = k / s->cols % s->item_rows;
         const int64_t n = k / s->cols / s->item_rows;
@@ -259,10 +318,16 @@ static tr_status run_gradient(tr_tensor *dw, const tr_tensor *x, const tr_tensor
     s.x = (tri_image){ x->data, x->shape[1], x->shape[2], x->shape[3] * s.block.size };
     s.frame = (tri_frame){ s.h.low, s.w.low, 0, (s.cols - 1) * s.w.step + s.w.reach };
     s.dw_rows = s.h.window * s.w.window * s.in;
+    if (!make_runs(&s, c->dilation[1])) return tr_status_get();
     plan_items(&s);
-    if (!make_runs(&s, c->dilation[1]) || !make_memory(&s)) return tr_status_get();
-    tri_parallel_for(s.items, s.grain, add_items, &s);
-    tri_parallel_for(s.dw_rows * s.out * s.groups, CHUNK, add_pieces, &s);
+    if (!make_memory(&s, dw)) return tr_status_get();
+    if (s.filled) {
+        tri_parallel_for(s.items, 1, fill_items, &s);
+        tri_parallel_for(s.run_count * panels_of(&s, s.runs), 1, sum_panels, &s);
+    } else {
+        tri_parallel_for(s.items, s.grain, add_items, &s);
+        tri_parallel_for(s.dw_rows * s.out * s.groups, CHUNK, add_pieces, &s);
+    }
     return deliver(&s, dw);
 }
 

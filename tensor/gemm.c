@@ -19,8 +19,9 @@ enum {
     TILE_BYTES = 22 * 1024, /* of a tile of a: half of the first cache */
     PANEL_BYTES = 1 << 20,  /* of a block of b: half of the second cache */
     SHORT_BYTES = 5 * 1024, /* of a panel of b that all of a short a is multiplied by in turn */
-    INLINE_WORK = 1 << 16,  /* multiply-adds below which threads do not pay */
-    MOST_PIECES = 16        /* of k: enough for the threads of a desktop to share evenly */
+    SMALL_DEPTH = 64, /* of k: packing b again costs less than fetching the other's rows of c */
+    INLINE_WORK = 1 << 16, /* multiply-adds below which threads do not pay */
+    MOST_PIECES = 16       /* of k: enough for the threads of a desktop to share evenly */
 };
 
 typedef struct plan {
@@ -156,17 +157,22 @@ static tri_product select_batch(const tri_product *p, int64_t index)
 /* --- The plan ---------------------------------------------------------------------------------
  * Blocks and pieces of k depend on shapes and kernel table only; rectangles also on the threads. */
 
-/* Cuts c into one rectangle for each thread, the largest of them as small as can be, and by columns
- * rather than by rows, which share b; and these by columns again, so that a block of b fits the
- * cache. */
+/* Cuts c into one rectangle for each thread, the largest of them as small as can be, and rather by
+ * columns than by rows, which share b, but not where b is small; and these by columns again, so
+ * that a block of b fits the cache. A few columns that are left over make a rectangle more, if the
+ * others are smaller for it. */
 static void plan_rectangles(plan *s, int64_t threads)
 {
-    int64_t best = INT64_MAX, columns = s->panels;
-    for (int64_t parts = threads; parts >= 1; parts--) {
+    const int64_t halves = tri_ceil_div(2 * s->p->n, s->width); /* of panels */
+    int64_t       best = INT64_MAX, columns = s->panels;
+    for (int64_t i = 0; i < 2 * threads; i++) {
+        const int64_t parts = s->p->k <= SMALL_DEPTH ? i / 2 + 1 : threads - i / 2;
         const int64_t tiles = tri_ceil_div(s->tiles, threads / parts);
-        const int64_t panels = tri_ceil_div(s->panels, parts);
-        if (tiles * panels >= best) continue;
-        best = tiles * panels;
+        const int64_t panels = i % 2 ? s->panels / parts : tri_ceil_div(s->panels, parts);
+        int64_t       rest = most(0, halves - 2 * parts * panels);
+        if (rest > 0 && s->p->a.inner != 1) rest += 2; /* its tiles of a are turned once more */
+        if (panels == 0 || tiles * (2 * panels + rest) >= best) continue;
+        best = tiles * (2 * panels + rest);
         s->task_tiles = tiles;
         columns = panels;
     }
@@ -185,7 +191,7 @@ static void plan_tasks(plan *s)
         s->task_panels = s->panels;
     } else if (s->is_short) {
         s->task_tiles = s->tiles;
-        s->task_panels = tri_even_part(s->panels, least(8, tri_ceil_div(s->panels, 2)));
+        s->task_panels = tri_even_part(s->panels, least(4, tri_ceil_div(s->panels, 2)));
     } else if (p->k >= 8 * s->depth && p->m * p->n <= 1 << 18 && p->k > 8 * most(p->m, p->n)) {
         s->task_tiles = s->tiles;
         s->task_panels = s->panels;
@@ -244,7 +250,7 @@ static task task_of(const plan *s, int64_t index)
     int64_t column = index % s->column_tasks, rest = index / s->column_tasks;
     int64_t row = rest % s->row_tasks;
     rest /= s->row_tasks;
-    int64_t piece = rest % s->pieces;
+    int64_t       piece = rest % s->pieces;
     const int64_t batch = rest / s->pieces;
     t.q = select_batch(s->p, batch);
     t.tile0 = row * s->task_tiles;
@@ -476,6 +482,10 @@ tr_status tri_gemm(const tri_product *p)
     if (p->m == 0 || p->n == 0) return TR_OK;
     for (int i = 0; i < p->batch_rank; i++)
         if (p->batch[i].size == 0) return TR_OK;
+    if (tri_is_row_product(p)) {
+        tri_row_product(p);
+        return TR_OK;
+    }
     return is_better_turned(p) ? multiply_turned(p) : multiply(p);
 }
 

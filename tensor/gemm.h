@@ -37,6 +37,10 @@ typedef struct tri_product {
 /* Computes c; same bits on any number of threads. Fails only for want of scratch memory. */
 tr_status tri_gemm(const tri_product *p);
 
+/* The same for products of a single row, where tri_is_row_product says so (gemv.c). */
+bool tri_is_row_product(const tri_product *p);
+void tri_row_product(const tri_product *p);
+
 /* Writes elements (o, k), o0 <= o < o0 + count, k0 <= k < k1, to out[(k - k0) width + o - o0]. */
 void tri_pack(const tri_operand *x, int64_t o0, int64_t count, int64_t k0, int64_t k1,
               int64_t width, void *out);

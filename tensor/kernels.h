@@ -55,7 +55,12 @@
                  const real *b, int64_t b_step, real *c, int64_t c_row, bool accumulate);          \
     void (*gemm_at)(int rows, int cols, int64_t k, const real *a, int64_t a_row,                   \
                     const int64_t *a_at, const real *b, const int64_t *b_at, real *c,              \
-                    int64_t c_row, bool accumulate);
+                    int64_t c_row, bool accumulate);                                               \
+    /* A row times a matrix: y[j] = sum_{p < k} x[p x_step] b[p b_row + j], j < n; and times a     \
+     * transposed one: y[j] = sum_{p < k} x[p] b[j b_row + p] */                                   \
+    void (*gemv)(int64_t n, int64_t k, const real *x, int64_t x_step, const real *b, int64_t b_row, \
+                 real *y);                                                                         \
+    void (*gemv_turned)(int64_t n, int64_t k, const real *x, const real *b, int64_t b_row, real *y);
 
 typedef struct tri_kernels_f32 {
     TRI_KERNEL_ENTRIES(float)

@@ -67,24 +67,13 @@ static void draw_piece(void *context, int64_t begin, int64_t end)
     }
 }
 
-static tr_status fill(tr_tensor *y, tr_rng *rng, bool normal)
+static void fill(tr_tensor *y, tr_rng *rng, bool normal)
 {
     assert((y->dtype == TR_F32 || y->dtype == TR_F64) && tr_is_contiguous(y));
     const int64_t per_block = y->dtype == TR_F32 ? 4 : 2, n = tr_numel(y);
     draw d = { tri_kernel_table(), y, *rng, normal };
     tri_parallel_for(n, GRAIN, draw_piece, &d);
     rng->block += (uint64_t)((n + per_block - 1) / per_block);
-    return TR_OK;
-}
-
-tr_status tri_fill_uniform(tr_tensor *y, tr_rng *rng)
-{
-    return fill(y, rng, false);
-}
-
-tr_status tri_fill_normal(tr_tensor *y, tr_rng *rng)
-{
-    return fill(y, rng, true);
 }
 
 static tr_tensor *random_tensor(const char *op, tr_dtype dtype, tr_shape shape, tr_rng *rng,
@@ -101,7 +90,7 @@ static tr_tensor *random_tensor(const char *op, tr_dtype dtype, tr_shape shape, 
     }
     if (!tri_check_shape(shape, op)) return NULL;
     tr_tensor *y = tri_new(dtype, shape);
-    if (y == NULL || fill(y, rng, normal) != TR_OK) return NULL;
+    if (y != NULL) fill(y, rng, normal);
     return y;
 }
 

@@ -230,9 +230,9 @@ static bool find_groups(const tr_tensor *x, const bool axes[], int64_t count[3],
     if (s[groups - 1] != 1) return false;
     const bool starts_outer = !reduced[0], ends_inner = !reduced[groups - 1];
     const int at = starts_outer ? 1 : 0;
-    if (groups == 1 && starts_outer) { /* nothing to reduce: rows of one value */
-        count[0] = n[0];
-        count[1] = count[2] = stride[0] = stride[1] = 1;
+    if (groups == 1 && starts_outer) { /* nothing to reduce: one row */
+        count[0] = count[1] = 1;
+        count[2] = stride[0] = stride[1] = n[0];
         return true;
     }
     if (groups != 1 + at + (ends_inner ? 1 : 0)) return false;

@@ -9,7 +9,7 @@
 #include <assert.h>
 #include <string.h>
 
-enum { PIECE_ELEMENTS = 1 << 14, PIECE_ROWS = 256 };
+enum { PIECE_ELEMENTS = 1 << 13, PIECE_ROWS = 256 };
 
 typedef struct job {
     tr_dtype    dtype;

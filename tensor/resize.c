@@ -174,7 +174,7 @@ static tr_status make_job(job *s, const tr_tensor *small, const tr_tensor *large
                 .ow = large->shape[2],
                 .x = small->data,
                 .y = large->data };
-    if (tr_numel(small) == 0 || tr_numel(large) == 0) return TR_OK;
+    if (tr_numel(small) == 0) return TR_OK; /* and so is large: each has pixels */
     if (!make_axis(&s->rows, s->h, s->oh, how) || !make_axis(&s->cols, s->w, s->ow, how))
         return tr_status_get();
     return TR_OK;
@@ -193,7 +193,7 @@ static tr_status upsample(tr_tensor *y, const tr_tensor *x, method how)
     if (!scope) return tr_status_get();
     x = tri_contiguous(x);
     job s;
-    if (x && make_job(&s, x, y, how) == TR_OK && tr_numel(x) > 0 && tr_numel(y) > 0)
+    if (x && make_job(&s, x, y, how) == TR_OK && tr_numel(x) > 0)
         tri_parallel_for(x->shape[0] * s.oh, grain_rows(&s),
                          how == NEAREST ? nearest_body : bilinear_body, &s);
     tr_scope_pop(scope);
@@ -207,12 +207,8 @@ static tr_status adjoint(tr_tensor *dx, const tr_tensor *g, method how)
     if (!scope) return tr_status_get();
     g = tri_contiguous(g);
     job s;
-    if (g && make_job(&s, dx, g, how) == TR_OK && tr_numel(dx) > 0) {
-        if (tr_numel(g) == 0)
-            memset(dx->data, 0, (size_t)tr_numel(dx) * tr_dtype_size(dx->dtype));
-        else
-            tri_parallel_for(dx->shape[0] * s.h, grain_rows(&s), adjoint_body, &s);
-    }
+    if (g && make_job(&s, dx, g, how) == TR_OK && tr_numel(dx) > 0)
+        tri_parallel_for(dx->shape[0] * s.h, grain_rows(&s), adjoint_body, &s);
     tr_scope_pop(scope);
     return tr_status_get();
 }

@@ -6,7 +6,7 @@
 
 #include <assert.h>
 
-enum { GRAIN = 16384 };
+enum { GRAIN = 4096 };
 
 typedef struct adam_call {
     const tri_kernels *table;

@@ -20,6 +20,7 @@
 enum {
     BLOCK_BYTES = 1 << 18, /* aimed at for a block of z or G */
     TASKS = 32,
+    ITEMS = 4,   /* at least, if the pictures have that many rows */
     PIECES = 16, /* of the sum over pixels in dw */
     CHUNK = 1 << 12
 };
@@ -36,6 +37,7 @@ typedef struct folded {
     int64_t     table_bytes, border_bytes; /* of a slot: offsets; then z, or g with its border; G */
     char       *x, *y;                     /* y: the result or its cotangent g */
     char       *weights;                   /* forward [in][pitch], dx [panels][columns][width] */
+    bool        in_place;                  /* forward: w as it is */
     const char *bias;
     tri_epilogue epilogue;
     int64_t     *a_at, *b_at;
@@ -96,8 +98,24 @@ static int64_t whole_columns(const folded *s, int64_t rest)
 
 /* --- Forward ---------------------------------------------------------------------------------- */
 
-/* z of the pixels low .. high - 1, with zeros beside the picture. */
-static void make_z(const folded *s, int64_t n, const int64_t low[2], const int64_t high[2], char *z)
+/* Whether output pixels of the item see row i of x through window elements of the panel at j. */
+static bool is_seen(const folded *s, item t, int64_t i, int64_t j)
+{
+    const int64_t row = s->kw * s->out, last = j + s->block.cols - 1,
+                  at = s->factor * i + s->pad[0];
+    return last / row >= at - (s->factor * t.end - 1) &&
+           j / row <= at + s->factor - 1 - s->factor * t.first;
+}
+
+/* The weights of the panel at j. */
+static const char *weights_at(const folded *s, int64_t j)
+{
+    if (s->in_place) j = j / s->out * s->in * s->out + j % s->out;
+    return s->weights + j * s->size;
+}
+
+/* z of the pixels low .. high - 1, as far as the item sees it, with zeros beside the picture. */
+static void make_z(const folded *s, item t, const int64_t low[2], const int64_t high[2], char *z)
 {
     const int64_t cols = high[1] - low[1], pixel = s->pitch * s->size;
     for (int64_t i = low[0]; i < high[0]; i++) {
@@ -113,10 +131,11 @@ static void make_z(const folded *s, int64_t n, const int64_t low[2], const int64
     const int64_t first = low[0] > 0 ? low[0] : 0, end = high[0] < s->h ? high[0] : s->h;
     for (int64_t j = 0; j < s->columns; j += s->block.cols)
         for (int64_t i = first; i < end; i++)
-            multiply_rows(s, s->w, whole_columns(s, s->columns - j), s->in,
-                          s->x + (n * s->h + i) * s->w * s->in * s->size, s->in,
-                          s->weights + j * s->size,
-                          z + (((i - low[0]) * cols - low[1]) * s->pitch + j) * s->size, s->pitch);
+            if (is_seen(s, t, i, j))
+                multiply_rows(
+                    s, s->w, whole_columns(s, s->columns - j), s->in,
+                    s->x + (t.n * s->h + i) * s->w * s->in * s->size, s->in, weights_at(s, j),
+                    z + (((i - low[0]) * cols - low[1]) * s->pitch + j) * s->size, s->pitch);
 }
 
 /* Columns of z, from `low`, that the window's columns see from output columns 0 .. factor - 1. */
@@ -152,7 +171,7 @@ static void convolve_items(void *context, int64_t begin, int64_t end)
         int64_t    low[2], high[2];
         high[0] = reach(s, 0, t.first, t.end, &low[0]);
         high[1] = reach(s, 1, 0, s->w, &low[1]);
-        make_z(s, t.n, low, high, z);
+        make_z(s, t, low, high, z);
         find_columns(s, low[1], column);
         const int64_t row = s->factor * s->w, rows = s->factor * (t.end - t.first);
         char         *y = s->y + (t.n * s->h + t.first) * s->factor * row * s->out * s->size;
@@ -247,7 +266,8 @@ static void add_pieces(void *context, int64_t begin, int64_t end)
 
 /* --- The plan --------------------------------------------------------------------------------- */
 
-static folded plan_of(const tr_tensor *x, const tr_tensor *w, const tr_tensor *y)
+/* At least `items` items, if there are as many rows. */
+static folded plan_of(const tr_tensor *x, const tr_tensor *w, const tr_tensor *y, int64_t items)
 {
     folded s = { .block = tri_block_of(x->dtype),
                  .images = x->shape[0],
@@ -268,7 +288,9 @@ static folded plan_of(const tr_tensor *x, const tr_tensor *w, const tr_tensor *y
     s.columns = s.kh * s.kw * s.out;
     s.pitch = tri_ceil_div(s.columns, s.block.cols) * s.block.cols;
     const int64_t row_bytes = (s.w + s.kw + 1) * s.pitch * s.size;
-    const int64_t most = BLOCK_BYTES / row_bytes - s.kh;
+    const int64_t share = tri_ceil_div(s.h * s.images, items);
+    int64_t       most = BLOCK_BYTES / row_bytes - s.kh;
+    if (most > share) most = share;
     s.item_rows = tri_even_part(s.h, most > 1 ? most : 1);
     s.blocks = tri_ceil_div(s.h, s.item_rows);
     s.items = s.images * s.blocks;
@@ -302,24 +324,33 @@ static bool make_memory(folded *s, bool backward, int64_t depth, int64_t a_step,
     return true;
 }
 
-static tr_status convolve(folded *s, const tr_tensor *w)
+/* The weights of each input channel side by side: [in][pitch]. */
+static char *pack_weights(const folded *s, const char *w)
 {
     const uint64_t bytes = (uint64_t)(s->in * s->pitch * s->size);
-    s->weights = tri_scratch(bytes);
-    if (!s->weights || !make_memory(s, false, s->in, 1, s->pitch)) return tr_status_get();
-    memset(s->weights, 0, (size_t)bytes);
+    char          *packed = tri_scratch(bytes);
+    if (!packed) return NULL;
+    memset(packed, 0, (size_t)bytes);
     for (int64_t e = 0; e < s->kh * s->kw; e++)
         for (int64_t c = 0; c < s->in; c++)
-            memcpy(s->weights + (c * s->pitch + e * s->out) * s->size,
-                   (const char *)w->data + (e * s->in + c) * s->out * s->size,
-                   (size_t)(s->out * s->size));
+            memcpy(packed + (c * s->pitch + e * s->out) * s->size,
+                   w + (e * s->in + c) * s->out * s->size, (size_t)(s->out * s->size));
+    return packed;
+}
+
+static tr_status convolve(folded *s, const tr_tensor *w)
+{
+    s->in_place = s->out % s->block.cols == 0;
+    s->weights = s->in_place ? w->data : pack_weights(s, w->data);
+    if (!s->weights || !make_memory(s, false, s->in, 1, s->in_place ? s->out : s->pitch))
+        return tr_status_get();
     tri_parallel_for(s->items, s->grain, convolve_items, s);
     return TR_OK;
 }
 
 static tr_status x_gradient(folded *s, const tr_tensor *w)
 {
-    const int64_t width = s->block.cols, panels = tri_ceil_div(s->in, width);
+    const int64_t  width = s->block.cols, panels = tri_ceil_div(s->in, width);
     const uint64_t bytes = (uint64_t)(panels * width * s->columns * s->size);
     s->weights = tri_scratch(bytes);
     if (!s->weights || !make_memory(s, true, s->columns, 1, width)) return tr_status_get();
@@ -362,7 +393,7 @@ tr_status tri_upsample_conv2d(tr_tensor *y, const tr_tensor *x, const tr_tensor 
     w = tri_contiguous(w);
     if (bias) bias = tri_contiguous(bias);
     if (!tri_failed() && tr_numel(y) > 0) {
-        folded s = plan_of(x, w, y);
+        folded s = plan_of(x, w, y, ITEMS);
         s.bias = bias ? bias->data : NULL;
         s.epilogue = epilogue;
         convolve(&s, w);
@@ -378,7 +409,7 @@ tr_status tri_upsample_conv2d_dx(tr_tensor *dx, const tr_tensor *g, const tr_ten
     g = tri_contiguous(g);
     w = tri_contiguous(w);
     if (!tri_failed() && tr_numel(dx) > 0) {
-        folded s = plan_of(dx, w, g);
+        folded s = plan_of(dx, w, g, ITEMS);
         x_gradient(&s, w);
     }
     tr_scope_pop(scope);
@@ -392,7 +423,7 @@ tr_status tri_upsample_conv2d_dw(tr_tensor *dw, const tr_tensor *x, const tr_ten
     x = tri_contiguous(x);
     g = tri_contiguous(g);
     if (!tri_failed() && tr_numel(dw) > 0) {
-        folded s = plan_of(x, dw, g);
+        folded s = plan_of(x, dw, g, 1);
         if (s.items > 0)
             w_gradient(&s, dw);
         else

@@ -36,9 +36,11 @@ enum {
     BLOCK_BYTES =
         3 << 18,         /* aimed at for a block's transformed tiles: they share the second cache */
     LEAST_TILES = 8,     /* of a block: two rows of sums hide the latency of a multiply-add */
+    FEW_BYTES = 1 << 20, /* of transformed tiles that are one block */
+    TRANSFORM_GRAIN = 4, /* of those */
     BLOCKS = 8,          /* a multiple of so many, for threads to share evenly */
     LEAST_CHANNELS = 16, /* below, the transforms cost what the products save */
-    LEAST_ALL_TILES = 64 /* below, the transform of the weights does */
+    LEAST_ALL_TILES = 16 /* below, the transform of the weights does */
 };
 
 bool tri_winograd_pays(const tr_tensor *w, const tr_tensor *y, const tri_conv *c)
@@ -94,8 +96,8 @@ typedef struct winograd {
     const float *w;                          /* [3][3][source channels][result channels] */
     float       *weights;       /* transformed: [36] [panels][source channels][width] */
     int64_t      weights_point; /* from one of the 36 to the next */
+    float       *few;           /* NULL, or all tiles: at each point, sources and then results */
     float       *zeros;
-    int64_t     *x_at, *w_at; /* offsets along the summed channels */
     tri_slots    slots;
 } winograd;
 
@@ -149,6 +151,7 @@ static void plan_blocks(winograd *s)
     int64_t most = BLOCK_BYTES / each;
     if (most < LEAST_TILES) most = LEAST_TILES;
     int64_t blocks = tri_ceil_div(tri_ceil_div(s->tiles, most), BLOCKS) * BLOCKS;
+    if (s->tiles * each <= FEW_BYTES) blocks = 1;
     if (s->tiles / blocks < LEAST_TILES) blocks = s->tiles / LEAST_TILES;
     s->block_tiles = tri_ceil_div(s->tiles, blocks);
     s->source_point = s->block_tiles * s->source.channels + 16;
@@ -163,36 +166,34 @@ static bool make_memory(winograd *s)
     const uint64_t bytes = (uint64_t)(POINTS * s->weights_point) * sizeof(float);
     s->weights = tri_scratch(bytes);
     s->zeros = tri_scratch((uint64_t)in * sizeof(float));
-    s->x_at = tri_scratch((uint64_t)in * sizeof *s->x_at);
-    s->w_at = tri_scratch((uint64_t)in * sizeof *s->w_at);
-    const int64_t floats = POINTS * (s->source_point + s->result_point) + out;
-    if (!s->weights || !s->zeros || !s->x_at || !s->w_at ||
-        !tri_slots_make(&s->slots, (uint64_t)floats * sizeof(float)))
+    const int64_t floats = POINTS * (s->source_point + s->result_point);
+    const bool    few = s->block_tiles == s->tiles;
+    if (few) s->few = tri_scratch((uint64_t)floats * sizeof(float));
+    if (!s->weights || !s->zeros || (few && !s->few) ||
+        !tri_slots_make(&s->slots, (uint64_t)((few ? 0 : floats) + out) * sizeof(float)))
         return false;
     if (out % width) memset(s->weights, 0, (size_t)bytes);
     memset(s->zeros, 0, (size_t)in * sizeof(float));
-    for (int64_t c = 0; c < in; c++) {
-        s->x_at[c] = c;
-        s->w_at[c] = c * width;
-    }
     return true;
 }
 
 /* --- A block of tiles ------------------------------------------------------------------------- */
 
-/* At each point: [tiles x source channels] times [source channels x result channels]. */
-static void multiply_points(const winograd *s, int64_t tiles, const float *x, float *y)
+/* At a point: [tiles x source channels] times [source channels x result channels]. */
+static void multiply_point(const winograd *s, int64_t point, int64_t tiles, const float *x,
+                           float *y)
 {
     const int64_t in = s->source.channels, out = s->result.channels, width = s->block.cols;
     const int64_t height = tri_even_part(tiles, s->block.rows);
-    for (int64_t p = 0; p < POINTS; p++, x += s->source_point, y += s->result_point)
-        for (int64_t panel = 0; panel < s->panels; panel++) {
-            const int64_t j = panel * width, cols = out - j < width ? out - j : width;
-            const float  *w = s->weights + p * s->weights_point + panel * in * width;
-            for (int64_t i = 0; i < tiles; i += height)
-                tri_multiply(&s->block, tiles - i < height ? tiles - i : height, cols, in,
-                             x + i * in, in, s->x_at, w, s->w_at, y + i * out + j, out, false);
-        }
+    x += point * s->source_point;
+    y += point * s->result_point;
+    for (int64_t panel = 0; panel < s->panels; panel++) {
+        const int64_t j = panel * width, cols = out - j < width ? out - j : width;
+        const float  *w = s->weights + point * s->weights_point + panel * in * width;
+        for (int64_t i = 0; i < tiles; i += height)
+            s->block.table->f32.gemm((int)(tiles - i < height ? tiles - i : height), (int)cols, in,
+                                     x + i * in, in, 1, w, width, y + i * out + j, out, false);
+    }
 }
 
 static void write_tiles(const winograd *s, int64_t first, int64_t count, const float *m,
@@ -219,10 +220,36 @@ static void convolve_blocks(void *context, int64_t begin, int64_t end)
         const int64_t rest = end - first, count = rest < s->block_tiles ? rest : s->block_tiles;
         tri_transform_tiles(s->block.table, &s->source, s->x, false, s->zeros, first, count,
                             s->source_point, x);
-        multiply_points(s, count, x, y);
+        for (int64_t p = 0; p < POINTS; p++) multiply_point(s, p, count, x, y);
         write_tiles(s, first, count, y, y + POINTS * s->result_point);
     }
     tri_slot_give(&s->slots, x);
+}
+
+/* Few tiles are one block, for whose weights tasks would compete: there, threads share the points.
+ */
+
+static void transform_few(void *context, int64_t begin, int64_t end)
+{
+    const winograd *s = context;
+    tri_transform_tiles(s->block.table, &s->source, s->x, false, s->zeros, begin, end - begin,
+                        s->source_point, s->few + begin * s->source.channels);
+}
+
+static void multiply_few(void *context, int64_t begin, int64_t end)
+{
+    const winograd *s = context;
+    for (int64_t p = begin; p < end; p++)
+        multiply_point(s, p, s->tiles, s->few, s->few + POINTS * s->source_point);
+}
+
+static void write_few(void *context, int64_t begin, int64_t end)
+{
+    winograd    *s = context;
+    float       *outside = tri_slot_take(&s->slots);
+    const float *m = s->few + POINTS * s->source_point + begin * s->result.channels;
+    write_tiles(s, begin, end - begin, m, outside);
+    tri_slot_give(&s->slots, outside);
 }
 
 tr_status tri_winograd(tr_tensor *y, const tr_tensor *x, const tr_tensor *w, const tr_tensor *bias,
@@ -255,6 +282,12 @@ tr_status tri_winograd(tr_tensor *y, const tr_tensor *x, const tr_tensor *w, con
     s.w = turned ? turn_weights(w) : w->data;
     if (!s.w || !make_memory(&s)) return tr_status_get();
     tri_parallel_for(s.source.channels, LEAST_CHANNELS, transform_weights, &s);
-    tri_parallel_for(s.tiles, s.block_tiles, convolve_blocks, &s);
+    if (s.few) {
+        tri_parallel_for(s.tiles, TRANSFORM_GRAIN, transform_few, &s);
+        tri_parallel_for(POINTS, 1, multiply_few, &s);
+        tri_parallel_for(s.tiles, TRANSFORM_GRAIN, write_few, &s);
+    } else {
+        tri_parallel_for(s.tiles, s.block_tiles, convolve_blocks, &s);
+    }
     return TR_OK;
 }

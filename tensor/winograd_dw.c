@@ -17,6 +17,7 @@ enum {
     POINTS = TRI_WINOGRAD_POINTS,
     BLOCK_BYTES = 1 << 20, /* aimed at for a block's transformed tiles: half of the second cache */
     LEAST_TILES = 64,      /* of a block: long against the cost of fetching and storing the sums */
+    TRANSFORM_GRAIN = 4,
     PIECES = 8,
     PARTS_MAX = 1 << 21, /* elements of all partial results */
     CHUNK = 1 << 12
@@ -31,22 +32,24 @@ typedef struct gradient {
     int64_t      x_point, g_point; /* elements of a block's tiles at one point */
     int64_t      part;             /* elements of a piece's sums: 36 C K */
     float       *parts, *zeros;
-    int64_t     *x_at, *g_at; /* offsets from tile to tile */
+    float       *few; /* NULL, or all tiles: those of x at each point, and then those of g */
     tri_slots    slots;
 } gradient;
 
-/* Adds a block of tiles to the sums [36][C][K], or starts them with it. */
-static void add_block(const gradient *s, int64_t tiles, const float *x, const float *g, float *sums,
-                      bool accumulate)
+/* Adds a block of tiles to the sums [36][C][K] at a point, or starts them with it. */
+static void add_point(const gradient *s, int64_t point, int64_t tiles, const float *x,
+                      const float *g, float *sums, bool accumulate)
 {
     const int64_t in = s->source.channels, out = s->cotangent.channels;
     const int64_t height = tri_even_part(in, s->block.rows), width = s->block.cols;
-    for (int64_t p = 0; p < POINTS; p++, x += s->x_point, g += s->g_point, sums += in * out)
-        for (int64_t j = 0; j < out; j += width)
-            for (int64_t i = 0; i < in; i += height)
-                tri_multiply(&s->block, in - i < height ? in - i : height,
-                             out - j < width ? out - j : width, tiles, x + i, 1, s->x_at, g + j,
-                             s->g_at, sums + i * out + j, out, accumulate);
+    x += point * s->x_point;
+    g += point * s->g_point;
+    sums += point * in * out;
+    for (int64_t j = 0; j < out; j += width)
+        for (int64_t i = 0; i < in; i += height)
+            s->block.table->f32.gemm((int)(in - i < height ? in - i : height),
+                                     (int)(out - j < width ? out - j : width), tiles, x + i, 1, in,
+                                     g + j, out, sums + i * out + j, out, accumulate);
 }
 
 static void add_piece(void *context, int64_t begin, int64_t end)
@@ -60,9 +63,28 @@ static void add_piece(void *context, int64_t begin, int64_t end)
                             s->x_point, x);
         tri_transform_tiles(s->block.table, &s->cotangent, s->g, true, s->zeros, first, count,
                             s->g_point, g);
-        add_block(s, count, x, g, sums, first > begin);
+        for (int64_t p = 0; p < POINTS; p++) add_point(s, p, count, x, g, sums, first > begin);
     }
     tri_slot_give(&s->slots, x);
+}
+
+/* Few tiles are one block: threads share its tiles, and then its points. */
+
+static void transform_few(void *context, int64_t begin, int64_t end)
+{
+    const gradient    *s = context;
+    const tri_kernels *table = s->block.table;
+    tri_transform_tiles(table, &s->source, s->x, false, s->zeros, begin, end - begin, s->x_point,
+                        s->few + begin * s->source.channels);
+    tri_transform_tiles(table, &s->cotangent, s->g, true, s->zeros, begin, end - begin, s->g_point,
+                        s->few + POINTS * s->x_point + begin * s->cotangent.channels);
+}
+
+static void add_few(void *context, int64_t begin, int64_t end)
+{
+    const gradient *s = context;
+    for (int64_t p = begin; p < end; p++)
+        add_point(s, p, s->tiles, s->few, s->few + POINTS * s->x_point, s->parts, false);
 }
 
 /* In order, into the first. */
@@ -100,23 +122,19 @@ static void plan_pieces(gradient *s)
 
 static bool make_memory(gradient *s)
 {
-    const int64_t in = s->source.channels, out = s->cotangent.channels;
-    const int64_t tail = s->block.cols; /* the last block of columns may read so far */
+    const int64_t  in = s->source.channels, out = s->cotangent.channels;
+    const int64_t  tail = s->block.cols; /* the last block of columns may read so far */
     const uint64_t zero_bytes = (uint64_t)(in > out ? in : out) * sizeof(float);
     plan_pieces(s);
     s->parts = tri_scratch((uint64_t)(s->pieces * s->part) * sizeof(float));
     s->zeros = tri_scratch(zero_bytes);
-    s->x_at = tri_scratch((uint64_t)s->block_tiles * sizeof *s->x_at);
-    s->g_at = tri_scratch((uint64_t)s->block_tiles * sizeof *s->g_at);
     const int64_t floats = POINTS * (s->x_point + s->g_point) + tail;
-    if (!s->parts || !s->zeros || !s->x_at || !s->g_at ||
-        !tri_slots_make(&s->slots, (uint64_t)floats * sizeof(float)))
+    const bool    few = s->block_tiles == s->tiles;
+    if (few) s->few = tri_scratch((uint64_t)floats * sizeof(float));
+    if (!s->parts || !s->zeros || (few && !s->few) ||
+        (!few && !tri_slots_make(&s->slots, (uint64_t)floats * sizeof(float))))
         return false;
     memset(s->zeros, 0, (size_t)zero_bytes);
-    for (int64_t k = 0; k < s->block_tiles; k++) {
-        s->x_at[k] = k * in;
-        s->g_at[k] = k * out;
-    }
     return true;
 }
 
@@ -141,8 +159,13 @@ tr_status tri_winograd_dw(tr_tensor *dw, const tr_tensor *x, const tr_tensor *g,
                                 .tile_cols = cols };
     s.tiles = g->shape[0] * rows * cols;
     if (!make_memory(&s)) return tr_status_get();
-    tri_parallel_for(s.tiles, s.piece_tiles, add_piece, &s);
-    tri_parallel_for(s.part, CHUNK, add_pieces, &s);
+    if (s.few) {
+        tri_parallel_for(s.tiles, TRANSFORM_GRAIN, transform_few, &s);
+        tri_parallel_for(POINTS, 1, add_few, &s);
+    } else {
+        tri_parallel_for(s.tiles, s.piece_tiles, add_piece, &s);
+        tri_parallel_for(s.part, CHUNK, add_pieces, &s);
+    }
     tri_parallel_for(s.source.channels, 1, deliver, &s);
     return TR_OK;
 }

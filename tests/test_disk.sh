@@ -151,13 +151,50 @@ for ((n = 1; n <= 40; n++)); do
     cmp -s run/model.safetensors whole/model.safetensors || complain "replacing, kill:$n: other weights"
 done
 
+# --- A sweep: it goes on from what is in its folder, and all its runs are those of one without faults --------
+sweep=(train undercomplete --data "$data" --limit 32 --batch 16 --epochs 1 --set latent=2
+    --sweep hidden=4,8 --no-report --quiet --out run)
+rm -rf run old whole
+count_calls "${sweep[@]}"
+mv run whole
+
+finish_sweep() { # finish_sweep WHAT
+    local again=("${sweep[@]}") value
+    [ ! -e run/sweep.json ] || again=(train --resume run --quiet)
+    "$tenrec" "${again[@]}" >out 2>err || complain "$1: cannot go on"
+    for value in 4 8; do
+        cmp -s {run,whole}/hidden=$value/model.safetensors || complain "$1: other weights, hidden=$value"
+    done
+    [ -e run/report.html ] || complain "$1: no page"
+    find run -name 'sweep.json.tmp*' | grep . >left && complain "$1: $(<left) is left"
+    rm -rf run
+}
+
+for kind in enospc+ eio kill; do
+    [ $kind = kill ] && step=1 || step=3
+    for ((n = 1; n <= calls; n += step)); do
+        fault=${kind%+}:$n${kind#"${kind%+}"}
+        faulty "$fault" "${sweep[@]}"
+        check_message "sweep, $fault" "$kind"
+        finish_sweep "sweep, $fault"
+    done
+done
+
 # --- Every command that writes ------------------------------------------------------------------------------
-rm -rf run old
+rm -rf whole
 mkdir results
 "$tenrec" train vae --data "$data" --limit 64 --batch 16 --epochs 1 --set hidden=8 --set latent=2 \
     --quiet --no-report --out run || complain "a run"
 "$tenrec" train denoising --data "$data" --limit 64 --batch 16 --epochs 1 --set hidden=8 \
     --quiet --no-report --out noisy || complain "a run"
+
+for ((i = 0; i < 100; i++)); do echo "u$((i % 20)),i$((i % 7)),$((1 + i * 3 % 5))"; done >ratings.csv
+"$tenrec" train undercomplete --data ratings:$folder/ratings.csv --epochs 1 --set hidden=8 --quiet \
+    --no-report --out rated || complain "a run on ratings"
+
+files_in() {
+    (cd "$1" && find . -type f | sort)
+}
 
 # each_fault COMMAND...: writes into results/ (or run/report.html); each call in turn fails.
 each_fault() {
@@ -166,22 +203,26 @@ each_fault() {
     count_calls "$@"
     rm -rf good && cp -r results good
     [ "$1" != report ] || cp run/report.html good/
+    files_in good >names
     for kind in enospc+ eio vanish; do
         [ $kind != vanish ] || step=4
         for ((n = 1; n <= calls; n += step)); do
-            for file in good/*; do echo old >"results/${file#good/}"; done
+            while read -r file; do
+                mkdir -p "$(dirname "results/$file")"
+                echo old >"results/$file"
+            done <names
             [ "$1" != report ] || mv results/report.html run/
             TENREC_FAULT_FOLDER=results faulty "${kind%+}:$n${kind#"${kind%+}"}" "$@" --quiet
             [ ! -e results.gone ] || { rm -rf results; mv results.gone results; }
             [ "$1" != report ] || cp run/report.html results/
             check_message "$1, $kind:$n" "$kind"
             [ $kind = vanish ] && status=1 # results may be in either folder
-            for file in good/*; do
-                cmp -s "$file" "results/${file#good/}" ||
-                    { [ $status != 0 ] && [ "$(<"results/${file#good/}")" = old ]; } ||
-                    complain "$1, $kind:$n: ${file#good/} is neither old nor new"
-            done
-            [ "$(compgen -G 'results/*' | wc -l)" = "$(compgen -G 'good/*' | wc -l)" ] || [ $kind = vanish ] ||
+            while read -r file; do
+                cmp -s "good/$file" "results/$file" ||
+                    { [ $status != 0 ] && [ "$(<"results/$file")" = old ]; } ||
+                    complain "$1, $kind:$n: $file is neither old nor new"
+            done <names
+            files_in results | cmp -s - names || [ $kind = vanish ] ||
                 complain "$1, $kind:$n: something is left over"
         done
     done
@@ -205,6 +246,9 @@ each_fault compress noisy --limit 8 --bits 3 --out results/a.ppm --csv results/a
 each_fault export noisy --out results/a.py
 each_fault export run --to npz --out results/a.npz
 each_fault graph undercomplete --out results/a.dot
+each_fault compare run noisy --limit 8 --out results/a.html --markdown results/a.md
+each_fault datasets --show "$data" -n 4 --out results/a.ppm
+each_fault recommend rated -n 2 --out results/a.csv
 
 echo "$faults faults"
 [ $failures = 0 ] && echo "all passed"

@@ -148,6 +148,106 @@ START_TEST(torch_computes_the_same)
 }
 END_TEST
 
+/* --- A model of one's own, of layers that the zoo does not use -------------------------------- */
+
+enum { GROUPS, DILATION, HARDSWISH, LAYER_NORM, WRITABLE, KINDS };
+static int kind; /* of its first layer */
+
+static tr_tensor *in_turn(tr_module *m, tr_tensor *x)
+{
+    for (tr_module *part = m->first_child; part != NULL; part = part->next) x = tr_forward(part, x);
+    return x;
+}
+
+static tr_status own_build(tr_model *m)
+{
+    static const tr_module_type type = { .name = "own", .forward = in_turn };
+    const tr_layer_options      grouped = { .conv = { .groups = 3, .padding = TR_PAD_SAME } };
+    const tr_layer_options dilated = { .conv = { .dilation = { 1, 2 }, .padding = TR_PAD_SAME } };
+    const tr_layer_options unpadded = { .no_bias = true, .conv = { .stride = { 2, 2 } } };
+    tr_module             *first = kind == GROUPS       ? tr_nn_conv2d(3, 3, 3, TR_RELU, &grouped)
+                                   : kind == DILATION   ? tr_nn_conv2d(3, 3, 3, TR_RELU, &dilated)
+                                   : kind == HARDSWISH  ? tr_nn_activation(TR_HARDSWISH)
+                                   : kind == LAYER_NORM ? tr_nn_layer_norm(3)
+                                                        : tr_nn_activation(TR_SILU);
+    m->net = tr_module_new(&type, 0);
+    tr_module_add(m->net, "encoder",
+                  tr_nn_sequential(first, tr_nn_conv2d(3, 4, 3, TR_ELU, NULL), tr_nn_avg_pool2d(2),
+                                   tr_nn_max_pool2d(2), tr_nn_dropout(0.5), tr_nn_flatten(),
+                                   tr_nn_linear(64, 6, TR_TANH), NULL));
+    tr_module_add(m->net, "decoder",
+                  tr_nn_sequential(tr_nn_linear(6, 64, TR_LEAKY_RELU),
+                                   tr_nn_reshape(TR_SHAPE(4, 4, 4)), tr_nn_upsample(2),
+                                   tr_nn_conv2d_transpose(4, 5, 2, TR_MISH, &unpadded),
+                                   tr_nn_conv2d(5, 3, 4, TR_IDENTITY, NULL), NULL));
+    return tr_status_get();
+}
+
+static tr_tensor *own_encode(tr_model *m, tr_tensor *x)
+{
+    return tr_forward(m->net->first_child, x);
+}
+
+static tr_tensor *own_decode(tr_model *m, tr_tensor *z)
+{
+    return tr_sigmoid(tr_forward(m->net->first_child->next, z));
+}
+
+static tr_terms own_loss(tr_model *m, tr_tensor *x, tr_tensor *labels, tr_rng *rng)
+{
+    (void)labels, (void)rng;
+    return (tr_terms){ .loss = tr_mse(own_decode(m, own_encode(m, x)), x, TR_MEAN) };
+}
+
+static const tr_option     own_options[] = { { 0 } };
+static const tr_model_type own = { .name = "own",
+                                   .summary = "layers that the zoo does not use",
+                                   .options = own_options,
+                                   .batch = 8,
+                                   .epochs = 1,
+                                   .lr = 1e-3,
+                                   .build = own_build,
+                                   .loss = own_loss,
+                                   .encode = own_encode,
+                                   .decode = own_decode };
+
+START_TEST(layers_of_ones_own)
+{
+    kind = WRITABLE;
+    ck_assert(write_model("own", &own, NULL));
+    const char *python = find_python("torch, numpy");
+    if (python == NULL) return;
+    FILE *script = fopen(place("compare.py"), "w");
+    ck_assert_ptr_nonnull(script);
+    fputs(compare, script);
+    fclose(script);
+    char command[300];
+    snprintf(command, sizeof command, "OMP_NUM_THREADS=1 %s -B %s %s own", python,
+             place("compare.py"), folder);
+    ck_assert_int_eq(system(command), 0);
+}
+END_TEST
+
+START_TEST(what_torch_has_no_layer_for)
+{
+    static const char *const message[KINDS] = {
+        "export: layer encoder.0 (conv2d) cannot be written for torch: it has groups or dilation",
+        "export: layer encoder.0 (conv2d) cannot be written for torch: it has groups or dilation",
+        "export: layer encoder.0 (activation) cannot be written for torch: hardswish",
+        "export: layer encoder.0 (layer_norm) cannot be written for torch: there is no rule for "
+        "its "
+        "kind"
+    };
+    for (kind = 0; kind < WRITABLE; kind++) {
+        tr_model *m = tr_model_new(&own, NULL, TR_SHAPE(16, 16, 3), 0, 1);
+        ck_assert_int_eq(tr_export_torch(m, place("refused")), TR_ERR_VALUE);
+        ck_assert_str_eq(tr_error(), message[kind]);
+        tr_error_clear();
+        ck_assert_ptr_null(fopen(place("refused.py"), "r"));
+    }
+}
+END_TEST
+
 START_TEST(npz_is_read_by_numpy)
 {
     const char *python = find_python("numpy");
@@ -174,6 +274,8 @@ int main(void)
     tcase_set_timeout(files, 600);
     tcase_add_checked_fixture(files, make_folder, remove_folder);
     tcase_add_test(files, torch_computes_the_same);
+    tcase_add_test(files, layers_of_ones_own);
+    tcase_add_test(files, what_torch_has_no_layer_for);
     tcase_add_test(files, npz_is_read_by_numpy);
     suite_add_tcase(suite, files);
     SRunner *runner = srunner_create(suite);

@@ -16,7 +16,7 @@
 /* --- What the calls of the tables use --------------------------------------------------------- */
 
 static tr_rng              rng;
-static tr_tensor          *x, *images, *labels, *f64, *variable, *closed, *out;
+static tr_tensor          *x, *images, *kernel, *labels, *f64, *variable, *closed, *out;
 static tr_named_list       list, none, bad, gone;
 static char                text[256];
 static int64_t             sizes[TR_MAX_SIZES];
@@ -34,6 +34,9 @@ static tr_metrics          metrics;
 static tr_run             *run;
 static tr_pca              pca;
 static tr_features         features;
+static tr_compared         compared;
+static tr_column           column;
+static tr_table            table;
 
 static tr_tensor *identity(void *context, tr_tensor *const *in)
 {
@@ -66,11 +69,56 @@ static tr_tensor *next(void *context)
     return NULL;
 }
 
+/* A segment that gives no result and says no reason. */
+static tr_tensor *nothing(void *context, tr_tensor *const *in)
+{
+    (void)context, (void)in;
+    return NULL;
+}
+
+static tr_tensor *ones(tr_shape shape)
+{
+    return tr_ones(TR_F32, shape);
+}
+
+static tr_tensor *ints(tr_shape shape)
+{
+    return tr_zeros(TR_I64, shape);
+}
+
+static tr_module *twice_named(void)
+{
+    tr_module *whole = tr_nn_sequential(tr_nn_flatten(), NULL);
+    return tr_module_add(whole, "0", tr_nn_flatten());
+}
+
+/* A model with two of its options set; NULL: at their defaults. */
+static tr_model *with_options(const char *name, const char *a, const char *first, const char *b,
+                              const char *second)
+{
+    const tr_model_type *type = tr_model_find(name);
+    tr_settings         *s = tr_settings_new(type->options);
+    tr_settings_set(s, a, first);
+    if (b != NULL) tr_settings_set(s, b, second);
+    return tr_model_new(type, s, TR_SHAPE(28, 28, 1), 10, 7);
+}
+
+static tr_model *with_option(const char *name, const char *option, const char *value)
+{
+    return with_options(name, option, value, NULL, NULL);
+}
+
+static tr_model *without_labels(const char *name)
+{
+    return tr_model_new(tr_model_find(name), NULL, TR_SHAPE(28, 28, 1), 0, 7);
+}
+
 static void prepare(void)
 {
     rng = tr_rng_seed(7);
     x = tr_uniform(TR_F32, TR_SHAPE(2, 3), &rng);
     images = tr_uniform(TR_F32, TR_SHAPE(2, 28, 28, 1), &rng);
+    kernel = ones(TR_SHAPE(3, 3, 1, 1));
     labels = tr_zeros(TR_I64, TR_SHAPE(2));
     f64 = tr_variable(tr_ones(TR_F64, TR_SHAPE(2)));
     variable = tr_variable(tr_ones(TR_F32, TR_SHAPE(2)));
@@ -154,6 +202,12 @@ START_TEST(everything_else)
 }
 END_TEST
 
+START_TEST(arguments_that_do_not_go_together)
+{
+#include "tests/misuse_sizes.def"
+}
+END_TEST
+
 #undef CALL
 #undef TENSOR
 
@@ -165,6 +219,7 @@ static const char *const calls[] = {
 #include "tests/misuse.def"
 #include "tests/misuse_nn.def"
 #include "tests/misuse_ops.def"
+#include "tests/misuse_sizes.def"
 };
 
 /* Take no argument that could be wrong, or are called by every test here. */
@@ -213,7 +268,7 @@ START_TEST(no_function_is_left_out)
         "tensor/tensor.h", "autograd/autograd.h", "autograd/ops.h",  "autograd/ops_image.h",
         "nn/nn.h",         "nn/loss.h",           "nn/norm.h",       "nn/distribution.h",
         "optim/optim.h",   "datasets/datasets.h", "models/models.h", "train/train.h",
-        "train/uses.h",
+        "train/uses.h",    "train/compare.h",     "datasets/table.h",
     };
     int functions = 0;
     for (size_t i = 0; i < COUNT(headers); i++) {
@@ -346,6 +401,7 @@ int main(void)
     const TTest *const tests[] = { operations,
                                    losses_and_pictures,
                                    everything_else,
+                                   arguments_that_do_not_go_together,
                                    no_function_is_left_out,
                                    the_first_error_sticks,
                                    backward_wants_one_value,

@@ -72,6 +72,12 @@ START_TEST(initialisers_have_their_spread)
         ck_assert_double_lt(fabs(mean), 4 * sqrt(cases[k].variance / 60000));
         ck_assert_double_lt(fabs(square / cases[k].variance - 1), 0.03);
     }
+    tr_rng     any = tr_rng_seed(1);
+    tr_tensor *constant = tr_full(TR_F32, TR_SHAPE(3), 5);
+    ck_assert_int_eq(tr_initialize(constant, TR_INIT_ONES, &any), TR_OK);
+    ck_assert_double_eq(tr_item(tr_sum(constant, TR_ALL_AXES, false)), 3);
+    ck_assert_int_eq(tr_initialize(constant, TR_INIT_ZEROS, &any), TR_OK);
+    ck_assert_double_eq(tr_item(tr_sum(constant, TR_ALL_AXES, false)), 0);
     /* A kernel's fans count its window: [3, 3, 8, 16] has fan_in 72, fan_out 144. */
     tr_rng     rng = tr_rng_seed(9);
     tr_tensor *kernel = tr_zeros(TR_F32, TR_SHAPE(3, 3, 8, 16));
@@ -244,6 +250,27 @@ START_TEST(a_pooling_convolution_is_its_two_layers)
 }
 END_TEST
 
+START_TEST(the_summary_counts)
+{
+    tr_module *first = tr_nn_linear(5, 3, TR_RELU);
+    tr_module *net = tr_nn_sequential(first, tr_nn_dropout(0.25),
+                                      tr_nn_linear_transposed(first, TR_SIGMOID), NULL);
+    tr_module_init(net, 1);
+    ck_assert_ptr_nonnull(tr_forward(net, tr_ones(TR_F32, TR_SHAPE(1, 5))));
+    int64_t               count;
+    const tr_summary_row *row = tr_module_summary(net, &count);
+    ck_assert_int_eq(count, 3);
+    ck_assert_str_eq(row[1].settings, "rate 0.25");
+    ck_assert_str_eq(row[2].path, "2");
+    ck_assert_str_eq(row[2].settings, "3 -> 5, sigmoid, tied");
+    ck_assert_int_eq(row[0].multiply_adds, 15);
+    ck_assert_int_eq(row[1].multiply_adds, 0);
+    ck_assert_int_eq(row[2].multiply_adds, 15);
+    ck_assert_int_eq(row[0].parameters, 18);
+    ck_assert_int_eq(row[2].parameters, 5); /* its bias; the weight is the first layer's */
+}
+END_TEST
+
 START_TEST(saves_and_loads)
 {
     char path[] = "/tmp/tenrec-nn-XXXXXX";
@@ -344,6 +371,7 @@ int main(void)
     tcase_add_test(tests, convolution_layers_have_their_shapes);
     tcase_add_test(tests, an_enlarging_convolution_is_its_two_layers);
     tcase_add_test(tests, a_pooling_convolution_is_its_two_layers);
+    tcase_add_test(tests, the_summary_counts);
     tcase_add_test(tests, saves_and_loads);
     tcase_add_test(tests, casts_in_place);
     tcase_add_test(tests, anomalies_name_their_module);

@@ -58,7 +58,7 @@ END_TEST
 
 START_TEST(floats_are_clamped)
 {
-    float values[6] = { -1, 0.5f, 2, 0.2f, __builtin_nanf(""), 1 };
+    float      values[6] = { -1, 0.5f, 2, 0.2f, __builtin_nanf(""), 1 };
     tr_tensor *t = tr_from(TR_F32, TR_SHAPE(2, 3), values);
     ck_assert_int_eq(tr_save_image("f.pgm", t), TR_OK);
     const uint8_t expected[6] = { 0, 128, 255, 51, 0, 255 };
@@ -99,12 +99,31 @@ static void expect_load_error(const char *text, size_t count, const char *messag
     tr_error_clear();
 }
 
+#ifdef TENREC_HAVE_PNG
+/* A grey PNG of no pixels whose header says otherwise: width, height and the header's checksum. */
+static void lying_png(const uint8_t says[12], const char *message)
+{
+    uint8_t file[] = { 0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0x00, 0x00, 0x00, 0x0d, 0x49,
+                       0x48, 0x44, 0x52,
+                       /* width, height, 8 bits, grey, checksum */
+                       0x00, 0x01, 0x00, 0x00, 0x00, 0x01, 0x00, 0x00, 0x08, 0x00, 0x00, 0x00, 0x00,
+                       0x49, 0xef, 0x6f, 0x3f,
+                       /* pixels: an empty stream; the end */
+                       0x00, 0x00, 0x00, 0x08, 0x49, 0x44, 0x41, 0x54, 0x78, 0x9c, 0x03, 0x00, 0x00,
+                       0x00, 0x00, 0x01, 0x48, 0x06, 0x89, 0xd2, 0x00, 0x00, 0x00, 0x00, 0x49, 0x45,
+                       0x4e, 0x44, 0xae, 0x42, 0x60, 0x82 };
+    memcpy(file + 16, says, 8);
+    memcpy(file + 29, says + 8, 4);
+    expect_load_error((const char *)file, sizeof file, message);
+}
+#endif
+
 START_TEST(text_pictures)
 {
     const char text[] = "P2 # grey\n# two by two\n2 2\n# top\n4\n0 1\n2 4";
     write_file("t", text, sizeof text - 1);
     const uint8_t expected[4] = { 0, 64, 128, 255 };
-    tr_tensor *t = tr_load_image("t");
+    tr_tensor    *t = tr_load_image("t");
     ck_assert_msg(t != NULL, "%s", tr_error());
     ck_assert_mem_eq(t->data, expected, 4);
 }
@@ -126,6 +145,14 @@ START_TEST(load_errors)
     expect_load_error(
         "P5 2 2 65535 abcdefgh", 21,
         "x: bad PGM or PPM header: width 2, height 2, maximum 65535 (expected 1 to 255)");
+#ifdef TENREC_HAVE_PNG
+    lying_png(
+        (const uint8_t[]){ 0x00, 0x01, 0x00, 0x00, 0x00, 0x01, 0x00, 0x00, 0x49, 0xef, 0x6f, 0x3f },
+        "x: its header promises 65536 x 65536 pixels, more than tenrec reads");
+    lying_png(
+        (const uint8_t[]){ 0x00, 0x00, 0x10, 0x00, 0x00, 0x00, 0x10, 0x00, 0xd7, 0xc8, 0x7b, 0xcb },
+        "x: its header promises 4096 x 4096 pixels, more than the file can hold");
+#endif
     ck_assert_ptr_null(tr_load_image("absent.png"));
     ck_assert_int_eq(tr_status_get(), TR_ERR_FILE);
 }
@@ -136,8 +163,8 @@ START_TEST(damaged_png)
 {
     ck_assert_int_eq(tr_save_image("x.png", sample(3)), TR_OK);
     uint8_t bytes[4096], copy[4096];
-    FILE *f = fopen("x.png", "rb");
-    size_t n = fread(bytes, 1, sizeof bytes, f);
+    FILE   *f = fopen("x.png", "rb");
+    size_t  n = fread(bytes, 1, sizeof bytes, f);
     fclose(f);
     for (size_t cut = 8; cut < n - 12; cut++) { /* the last 12 bytes say only that it ends */
         write_file("y.png", bytes, cut);
@@ -193,8 +220,8 @@ END_TEST
 
 START_TEST(encoded)
 {
-    int64_t bytes = 0;
-    const char *type = NULL;
+    int64_t        bytes = 0;
+    const char    *type = NULL;
     const uint8_t *file = tr_encode_image(sample(3), &bytes, &type);
     ck_assert_msg(file != NULL, "%s", tr_error());
 #ifdef TENREC_HAVE_PNG

@@ -115,6 +115,9 @@ static void draw(const tr_run *run, tr_compared *c)
 tr_status tr_compare_run(const char *dir, const tr_compare_options *options, tr_compared *c)
 {
     const tr_compare_options o = options != NULL ? *options : (tr_compare_options){ 0 };
+    if (!tri_given(dir, "compare: the run's directory") ||
+        !tri_given(c, "compare: the place for the result"))
+        return tr_status_get();
     *c = (tr_compared){ 0 };
     if (tri_failed()) return tr_status_get();
     const bool recording = tr_set_recording(false);

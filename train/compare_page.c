@@ -145,9 +145,19 @@ static void write_card(tri_writer *w, const tr_compared *c, int number)
     tri_writer_printf(w, "</pre></figure>\n");
 }
 
+/* What both kinds of pages are given. */
+static bool check(const char *path, const char *title, const tr_compared *runs, int count)
+{
+    if (!tri_given(path, "compare: the path") || !tri_given(title, "compare: the title") ||
+        !tri_given(runs, "compare: the list of runs"))
+        return false;
+    if (count < 0) tr_fail(TR_ERR_VALUE, "compare: the number of runs is %d", count);
+    return !tri_failed();
+}
+
 tr_status tr_compare_page(const char *path, const char *title, const tr_compared *runs, int count)
 {
-    if (tri_failed()) return tr_status_get();
+    if (!check(path, title, runs, count)) return tr_status_get();
     tr_scope  *scope = tr_scope_push();
     tri_writer w;
     if (tri_writer_open(&w, path) == TR_OK) {
@@ -223,10 +233,10 @@ static void write_markdown(tri_writer *w, const char *folder, const char *title,
 tr_status tr_compare_markdown(const char *path, const char *title, const tr_compared *runs,
                               int count)
 {
-    const size_t length = path != NULL ? strlen(path) : 0;
-    if (tri_failed()) return tr_status_get();
+    if (!check(path, title, runs, count)) return tr_status_get();
+    const size_t length = strlen(path);
     if (length < 4 || strcmp(path + length - 3, ".md") != 0)
-        return tr_fail(TR_ERR_VALUE, "compare: %s must end in .md", path != NULL ? path : "NULL");
+        return tr_fail(TR_ERR_VALUE, "compare: %s must end in .md", path);
     tr_scope *scope = tr_scope_push();
     char     *folder = tr_scope_alloc(length);
     if (folder != NULL) {

@@ -81,8 +81,7 @@ tr_status tri_check_empty(const char *path)
     return tr_status_get();
 }
 
-/* What a process that was killed while it wrote has left. Only who holds the lock writes these. */
-static void remove_temporary(const char *path)
+void tri_remove_temporary(const char *path)
 {
     static const char *const written[] = { "config.json.tmp-",
                                            "log.csv.tmp-",
@@ -90,6 +89,7 @@ static void remove_temporary(const char *path)
                                            "model.safetensors.tmp-",
                                            "checkpoint.safetensors.tmp-",
                                            "table.json.tmp-",
+                                           "sweep.json.tmp-",
                                            NULL };
     if (path == NULL || tri_file_missing(path)) return;
     DIR *folder = open_folder(path);
@@ -143,8 +143,8 @@ static tr_status lock(tr_run *run)
     tr_scope   *scope = tr_scope_push();
     const char *path = tri_run_path(run, ".lock");
     if (path != NULL) run->training->lock = take_lock(run->dir, path);
-    if (!tri_failed()) remove_temporary(run->dir);
-    if (!tri_failed()) remove_temporary(tri_run_path(run, "checkpoint"));
+    if (!tri_failed()) tri_remove_temporary(run->dir);
+    if (!tri_failed()) tri_remove_temporary(tri_run_path(run, "checkpoint"));
     tr_scope_pop(scope);
     return tr_status_get();
 }
@@ -336,7 +336,10 @@ tr_status tr_run_set_epochs(tr_run *run, int64_t epochs)
     if (!tri_given(run, "run_set_epochs: the run")) return tr_status_get();
     if (tri_failed()) return tr_status_get();
     const int64_t done = run->training->epoch + (run->training->position > 0);
-    if (epochs < done || epochs < 1)
+    if (epochs < 1)
+        return tr_fail(TR_ERR_VALUE, "train: epochs is %lld, expected at least 1",
+                       (long long)epochs);
+    if (epochs < done)
         return tr_fail(TR_ERR_VALUE, "train: epochs is %lld, but epoch %lld of this run was begun",
                        (long long)epochs, (long long)done);
     run->options.epochs = epochs;

@@ -54,6 +54,10 @@ char *tri_run_path(const tr_run *run, const char *name);
 /* Makes the folder and those above it, where they are not there. */
 tr_status tri_make_folders(const char *path);
 
+/* Removes what a process that was killed while it wrote has left in a folder. Only who holds its
+ * lock, or begins a sweep in it, writes there. */
+void tri_remove_temporary(const char *path);
+
 /* An error where a folder holds anything but a lock file. */
 tr_status tri_check_empty(const char *path);
 
