@@ -1,6 +1,7 @@
 /* test_ops_linalg.c: dense algebra and einsum: against PyTorch (golden/linalg.txt), what the
  * factorisations promise on random and on awkward matrices, derivatives of order 3, error messages.
  */
+#include "autograd/tape.h"
 #include "tests/golden.h"
 
 /* --- PyTorch ---------------------------------------------------------------------------------- */
@@ -181,6 +182,8 @@ START_TEST(products_with_vectors)
     expect_equal(tr_matmul(u, s),
                  tr_from(TR_F64, TR_SHAPE(2, 3), (double[]){ 41, 52, 63, 107, 118, 129 }), "u s",
                  0);
+    tr_tensor *product = tr_matmul(tr_variable(a), tr_reshape(v, TR_SHAPE(3, 1)));
+    ck_assert_str_eq(product->node->call.op->name, "matmul"); /* and nothing around it */
     expect_error(tr_matmul(tr_scalar(TR_F64, 2), v),
                  "matmul: a scalar is no matrix: a is f64[], b is f64[3]; use tr_mul");
     expect_error(tr_matmul(v, tr_scalar(TR_F64, 2)),
