@@ -95,7 +95,9 @@ static void expect_eigenvectors(tr_tensor *a, double scale)
 {
     tr_tensor    *values, *vectors;
     const int64_t n = tr_dim(a, -1);
+    const tr_scope *scope = tri_this_thread()->scope;
     ck_assert_msg(tr_eigh(a, &values, &vectors) == TR_OK, "%s", tr_error());
+    ck_assert_ptr_eq(tri_this_thread()->scope, scope); /* its own is closed */
     tr_tensor   *vt = tr_transpose(vectors, 0, 1);
     const double limit = 1e-14 * (double)(n + 1);
     ck_assert_double_le(largest_difference(tr_matmul(tr_mul(vectors, values), vt), a),
