@@ -72,7 +72,7 @@ static tr_tensor *jacobian_body(tr_function f, void *context, tr_tensor *x, tr_t
 
 tr_tensor *tr_jacobian(tr_function f, void *context, tr_tensor *x)
 {
-    if (!tri_given(f, "jacobian: the function")) return NULL;
+    if (f == NULL && !tri_given(NULL, "jacobian: the function")) return NULL;
     return in_scope(jacobian_body, f, context, x, NULL, "jacobian");
 }
 
@@ -94,7 +94,7 @@ static tr_tensor *hessian_body(tr_function f, void *context, tr_tensor *x, tr_te
 
 tr_tensor *tr_hessian(tr_function f, void *context, tr_tensor *x)
 {
-    if (!tri_given(f, "hessian: the function")) return NULL;
+    if (f == NULL && !tri_given(NULL, "hessian: the function")) return NULL;
     return in_scope(hessian_body, f, context, x, NULL, "hessian");
 }
 
@@ -129,7 +129,8 @@ static tr_tensor *hvp_body(tr_function f, void *context, tr_tensor *x, tr_tensor
 
 tr_tensor *tr_hvp(tr_function f, void *context, tr_tensor *x, tr_tensor *v)
 {
-    if (!tri_given(f, "hvp: the function") || !tri_check_alive(v, "hvp")) return NULL;
+    if ((f == NULL && !tri_given(NULL, "hvp: the function")) || !tri_check_alive(v, "hvp"))
+        return NULL;
     return in_scope(hvp_body, f, context, x, v, "hvp");
 }
 
@@ -145,7 +146,8 @@ static tr_tensor *jvp_body(tr_function f, void *context, tr_tensor *x, tr_tensor
 
 tr_tensor *tr_jvp(tr_function f, void *context, tr_tensor *x, tr_tensor *v)
 {
-    if (!tri_given(f, "jvp: the function") || !tri_check_alive(v, "jvp")) return NULL;
+    if ((f == NULL && !tri_given(NULL, "jvp: the function")) || !tri_check_alive(v, "jvp"))
+        return NULL;
     return in_scope(jvp_body, f, context, x, v, "jvp");
 }
 
@@ -217,7 +219,7 @@ const tr_op tri_op_checkpoint = {
 tr_tensor *tr_checkpoint(tr_function segment, void *context, tr_tensor *const *inputs,
                          int input_count)
 {
-    if (!tri_given(segment, "checkpoint: the function") ||
+    if ((segment == NULL && !tri_given(NULL, "checkpoint: the function")) ||
         !tri_given(inputs, "checkpoint: the list of inputs"))
         return NULL;
     const checkpoint_attributes a = { segment, context };

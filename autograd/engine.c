@@ -256,7 +256,7 @@ static bool propagate(walk *w)
 
 tr_status tr_add_hook(tr_tensor *t, tr_hook hook, void *context)
 {
-    if (!tri_given(hook, "add_hook: the hook")) return tr_status_get();
+    if (hook == NULL && !tri_given(NULL, "add_hook: the hook")) return tr_status_get();
     if (tri_failed() || !tri_check_alive(t, "add_hook")) return tr_status_get();
     tri_hook *h = tr_scope_alloc(sizeof *h);
     if (h == NULL) return tr_status_get();

@@ -274,7 +274,7 @@ tr_status tr_gradcheck(tr_function function, void *context, tr_tensor *const *in
                        int input_count, const tr_gradcheck_options *options,
                        tr_gradcheck_result *result)
 {
-    if (!tri_given(function, "gradcheck: the function") ||
+    if ((function == NULL && !tri_given(NULL, "gradcheck: the function")) ||
         !tri_given(inputs, "gradcheck: the list of inputs") ||
         !tri_given(result, "gradcheck: the result"))
         return tr_status_get();

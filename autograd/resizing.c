@@ -328,7 +328,9 @@ static bool columns_resolve(const char *op, const int64_t image[2], int64_t kh, 
         memcpy(conv->dilation, o->dilation, sizeof conv->dilation);
     }
     const tr_padding padding = o != NULL ? o->padding : TR_PAD_VALID;
-    if (!tri_window_options(op, conv->stride, conv->pad, conv->dilation, padding)) return false;
+    static const int64_t none[2][2] = { { 0 } };
+    const int64_t(*pad)[2] = o != NULL ? o->pad : none;
+    if (!tri_window_options(op, conv->stride, pad, conv->dilation, padding)) return false;
     for (int axis = 0; axis < 2 && padding == TR_PAD_SAME; axis++)
         tri_same_padding(image[axis], a->kernel[axis], conv->stride[axis], conv->dilation[axis],
                          conv->pad[axis]);

@@ -1,7 +1,6 @@
 /* bench.h: the timed cases behind `tenrec bench`. Part of the command, not of the library.
  *
- * cases.c lists the cases and runs one, models.c has the networks that are only timed, peak.c finds
- * what the processor could do at best. bench/pytorch.py has the same cases under the same names.
+ * cases.c lists the cases and runs one, peak.c finds what the processor could do at best. bench/pytorch.py has the same cases under the same names.
  * Read next: README.md (how to repeat the table).                                              */
 #ifndef TENREC_BENCH_H
 #define TENREC_BENCH_H
@@ -17,15 +16,12 @@ typedef enum bench_kind {
     BENCH_STARTUP /* a new process to the end of its first step */
 } bench_kind;
 
-/* A network and the settings that it is timed with: key, value, ..., NULL. */
+/* A model of the zoo and the settings that it is timed with: key, value, ..., NULL. */
 typedef struct bench_model {
-    const char          *name;
-    const tr_model_type *type; /* NULL: of the zoo, by `zoo` */
-    const char          *zoo;
-    const char          *settings[7];
+    const char *name; /* in names of cases */
+    const char *zoo;
+    const char *settings[3];
 } bench_model;
-
-extern const bench_model bench_models[]; /* ends with a NULL name */
 
 typedef struct bench_case {
     char               name[48];

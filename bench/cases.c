@@ -37,6 +37,17 @@ static const bench_case products[] = {
     { "gemm-nt/256x784x500", BENCH_GEMM, .m = 256, .n = 784, .k = 500, .b_turned = true },
 };
 
+static const bench_model models[] = {
+    { "deep", "deep", { NULL } },
+    { "stacked", "stacked", { "pretrain", "false", NULL } },
+    { "denoising", "denoising", { NULL } },
+    { "sparse-kl", "sparse", { "penalty", "kl", NULL } },
+    { "vae", "vae", { NULL } },
+    { "conv", "conv", { NULL } },
+    { "conv-transpose", "conv-transpose", { NULL } },
+    { 0 },
+};
+
 enum { PRODUCTS = sizeof products / sizeof products[0], BATCHES = 4, OF_MODEL = BATCHES + 1 };
 
 bool bench_case_at(int i, bench_case *c)
@@ -46,13 +57,13 @@ bool bench_case_at(int i, bench_case *c)
         return true;
     }
     i -= PRODUCTS;
-    const bench_model *model = bench_models;
+    const bench_model *model = models;
     for (; model->name != NULL && i >= OF_MODEL; model++) i -= OF_MODEL;
     if (model->name == NULL && i > 0) return false;
     *c = (bench_case){ .model = model };
     if (model->name == NULL) {
         c->kind = BENCH_STARTUP;
-        c->model = bench_models;
+        c->model = models;
         snprintf(c->name, sizeof c->name, "startup");
     } else if (i < BATCHES) {
         c->kind = BENCH_TRAIN;
@@ -86,7 +97,7 @@ typedef struct work {
 
 static tr_model *make_model(const bench_model *b)
 {
-    const tr_model_type *type = b->type != NULL ? b->type : tr_model_find(b->zoo);
+    const tr_model_type *type = tr_model_find(b->zoo);
     if (type == NULL) return NULL;
     tr_settings *settings = tr_settings_new(type->options);
     for (int i = 0; b->settings[i] != NULL; i += 2)

@@ -24,11 +24,11 @@ from torch import nn
 SIDE, STRETCHES = 28, 5
 
 
-def mlp(sizes, last):
-    """Linear layers with ReLU between them; `last` after the last one."""
+def mlp(sizes, last, between=nn.ReLU):
+    """Linear layers with an activation between them; `last` after the last one."""
     layers = []
     for i in range(len(sizes) - 1):
-        layers += [nn.Linear(sizes[i], sizes[i + 1]), nn.ReLU()]
+        layers += [nn.Linear(sizes[i], sizes[i + 1]), between()]
     layers[-1:] = [last] if last is not None else []
     return nn.Sequential(*layers)
 
@@ -39,9 +39,9 @@ def mlp(sizes, last):
 class Dense(nn.Module):
     image = False
 
-    def __init__(self, sizes):
+    def __init__(self, sizes, between=nn.ReLU):
         super().__init__()
-        self.net = mlp(sizes + sizes[-2::-1], None)
+        self.net = mlp(sizes + sizes[-2::-1], None, between)
 
     def loss(self, x):
         return F.binary_cross_entropy_with_logits(self.net(x), x)
@@ -146,7 +146,7 @@ class ConvTranspose(Conv):
 
 MODELS = {
     "deep": Deep,
-    "stacked": lambda: Dense([784, 256, 128, 64]),
+    "stacked": lambda: Dense([784, 256, 128, 64], nn.Sigmoid),  # as a whole, after pretraining
     "denoising": Denoising,
     "sparse-kl": Sparse,
     "vae": Vae,

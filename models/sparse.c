@@ -82,9 +82,11 @@ static void add_statistics(const tr_model *m, tr_terms *terms, tr_tensor *h)
 {
     h = tr_detach(h);
     if (h == NULL) return;
-    tr_tensor *active = tr_greater(h, tr_scalar(h->dtype, is(m, "kl") ? 0.1 : 0)); /* [N, D] */
-    tr_tensor *dead = tr_logical_not(tr_any(active, TR_AXES(0), false));           /* [D] */
-    tr_tensor *per_picture = tr_sum(tr_cast(active, h->dtype), TR_AXES(1), false); /* [N] */
+    tr_tensor *zero = tr_scalar(h->dtype, 0);
+    tr_tensor *above = is(m, "kl") ? tr_scalar(h->dtype, 0.1) : zero;
+    tr_tensor *active = tr_cast(tr_greater(h, above), h->dtype);         /* [N, D] */
+    tr_tensor *dead = tr_equal(tr_sum(active, TR_AXES(0), false), zero); /* [D] */
+    tr_tensor *per_picture = tr_sum(active, TR_AXES(1), false);          /* [N] */
     tri_add_term(terms, "mean_activation", tr_mean(h, TR_ALL_AXES, false));
     tri_add_term(terms, "dead", tr_mean(tr_cast(dead, h->dtype), TR_ALL_AXES, false));
     tri_add_term(terms, "l0", tr_mean(per_picture, TR_ALL_AXES, false));

@@ -173,7 +173,7 @@ tr_tensor *tr_model_sample(tr_model *m, int64_t count, tr_rng *rng)
 tr_status tr_model_fit(tr_model *m, tr_next_batch next, void *context)
 {
     if (!tri_given(m, "model_fit: the model") ||
-        !tri_given(next, "model_fit: the function that gives batches"))
+        (next == NULL && !tri_given(NULL, "model_fit: the function that gives batches")))
         return tr_status_get();
     if (tri_failed()) return tr_status_get();
     if (m->type->fit != NULL) return m->type->fit(m, next, context);

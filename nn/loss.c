@@ -141,11 +141,10 @@ tr_tensor *tr_poisson_nll(tr_tensor *x, tr_tensor *t, const tr_nll_options *opti
     TRI_FUNCTION("poisson_nll", x, t);
     const tr_nll_options o = options != NULL ? *options : (tr_nll_options){ 0 };
     if (!usable(x, t, "poisson_nll")) return NULL;
-    tr_tensor *loss;
-    if (o.rate)
-        loss = tr_sub(x, tr_mul(t, tr_log(tr_add_scalar(x, o.epsilon > 0 ? o.epsilon : 1e-8))));
-    else
-        loss = tr_sub(tr_exp(x), tr_mul(t, x));
+    /* One after the other: of two arguments either may be computed first, and its error be told. */
+    tr_tensor *rate = o.rate ? x : tr_exp(x);
+    tr_tensor *log_rate = o.rate ? tr_log(tr_add_scalar(x, o.epsilon > 0 ? o.epsilon : 1e-8)) : x;
+    tr_tensor *loss = tr_sub(rate, tr_mul(t, log_rate));
     return tr_reduce_loss(o.full ? tr_add(loss, stirling(t)) : loss, r);
 }
 

@@ -31,7 +31,8 @@ tri_thread *tri_this_thread(void);
 /* True after an error: callers return NULL or the status at once. */
 bool tri_failed(void);
 
-/* False and an error, "WHAT is NULL", where it is: "module_save: the module". */
+/* False and an error, "WHAT is NULL", where it is: "module_save: the module". For a function, which
+ * ISO C does not let pass as a pointer to void: f == NULL && !tri_given(NULL, WHAT). */
 bool tri_given(const void *pointer, const char *what);
 
 /* After reading a file: what was refused for its contents' sake is said of the file. A message that

@@ -352,7 +352,8 @@ void tr_scope_pop(tr_scope *scope)
 
 tr_status tr_scope_own(void *object, void (*release)(void *object))
 {
-    if (!tri_given(release, "scope_own: the release function")) return tr_status_get();
+    if (release == NULL && !tri_given(NULL, "scope_own: the release function"))
+        return tr_status_get();
     tr_scope *scope = tri_this_thread()->scope;
     owned    *o = scope_memory(scope, sizeof *o);
     if (o == NULL) {

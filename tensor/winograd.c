@@ -20,7 +20,7 @@
  * the same convolution of g with the window turned about its middle and channels exchanged.
  *
  * Rounding: relative to sqrt(terms) max|x| max|w|, the size of a sum of as many random terms, the
- * largest error stays below 1e-6, two to four times that of direct summation; tests/test_winograd.c
+ * largest error stays below 1.2e-6, two to four times that of direct summation; tests/test_winograd.c
  * holds it to that. Small integers do not give exact results. So f64, which is for truth, and small
  * convolutions, which gain nothing, are computed directly. A NaN or infinity in x spreads over its
  * tile. Read next: kernels_winograd.inc (the transforms), winograd_dw.c. */

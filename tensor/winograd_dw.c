@@ -19,8 +19,7 @@ enum {
     LEAST_TILES = 64,      /* of a block: long against the cost of fetching and storing the sums */
     TRANSFORM_GRAIN = 4,
     PIECES = 8,
-    PARTS_MAX = 1 << 21, /* elements of all partial results */
-    CHUNK = 1 << 12
+    PARTS_MAX = 1 << 21 /* elements of all partial results */
 };
 
 typedef struct gradient {
@@ -87,21 +86,20 @@ static void add_few(void *context, int64_t begin, int64_t end)
         add_point(s, p, s->tiles, s->few, s->few + POINTS * s->x_point, s->parts, false);
 }
 
-/* In order, into the first. */
-static void add_pieces(void *context, int64_t begin, int64_t end)
-{
-    const gradient *s = context;
-    for (int64_t piece = 1; piece < s->pieces; piece++)
-        s->block.table->f32.binary[TRI_B_add](end - begin, s->parts + begin, s->parts + begin,
-                                              s->parts + piece * s->part + begin);
-}
-
+/* Adds the pieces in order, into the first, and makes weights of the sums: input channels begin ..
+ * end - 1. */
 static void deliver(void *context, int64_t begin, int64_t end)
 {
     const gradient *s = context;
     const int64_t   out = s->cotangent.channels, all = s->source.channels * out;
-    for (int64_t c = begin; c < end; c++)
+    for (int64_t c = begin; c < end; c++) {
+        for (int64_t p = 0; p < POINTS; p++) {
+            float *sum = s->parts + p * all + c * out;
+            for (int64_t piece = 1; piece < s->pieces; piece++)
+                s->block.table->f32.binary[TRI_B_add](out, sum, sum, sum + piece * s->part);
+        }
         s->block.table->winograd.gradient(out, s->parts + c * out, all, s->dw + c * out, all);
+    }
 }
 
 static void plan_pieces(gradient *s)
@@ -164,8 +162,7 @@ tr_status tri_winograd_dw(tr_tensor *dw, const tr_tensor *x, const tr_tensor *g,
         tri_parallel_for(POINTS, 1, add_few, &s);
     } else {
         tri_parallel_for(s.tiles, s.piece_tiles, add_piece, &s);
-        tri_parallel_for(s.part, CHUNK, add_pieces, &s);
     }
-    tri_parallel_for(s.source.channels, 1, deliver, &s);
+    tri_parallel_for(s.source.channels, 4, deliver, &s);
     return TR_OK;
 }

@@ -5,6 +5,7 @@
 #include "tests/files.h"
 #include "tests/small.h"
 
+#include <dirent.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -95,8 +96,49 @@ START_TEST(a_forked_child_computes)
 }
 END_TEST
 
+/* Of this process, where the system tells; else 0. */
+static int running_threads(void)
+{
+    int  count = 0;
+    DIR *folder = opendir("/proc/self/task");
+    if (folder == NULL) return 0;
+    for (struct dirent *e; (e = readdir(folder)) != NULL;) count += e->d_name[0] != '.';
+    closedir(folder);
+    return count;
+}
+
+START_TEST(no_more_threads_than_were_asked_for)
+{
+    const int before = running_threads();
+    tr_set_threads(2);
+    compute();
+    ck_assert_int_le(running_threads() - before, 1);
+}
+END_TEST
+
+START_TEST(signals_are_left_to_the_program)
+{
+    sigset_t one, after, pending;
+    int      number = 0;
+    sigemptyset(&one);
+    sigaddset(&one, SIGUSR1);
+    pthread_sigmask(SIG_SETMASK, &one, NULL);
+    tr_set_threads(3);
+    compute();
+    pthread_sigmask(SIG_SETMASK, NULL, &after);
+    ck_assert(sigismember(&after, SIGUSR1) && !sigismember(&after, SIGINT) &&
+              !sigismember(&after, SIGTERM));
+    kill(getpid(), SIGUSR1);
+    sigpending(&pending);
+    ck_assert(sigismember(&pending, SIGUSR1)); /* no thread of the library has taken it */
+    sigwait(&one, &number);
+}
+END_TEST
+
 int main(void)
 {
-    const TTest *const tests[] = { threads_do_not_disturb_each_other, a_forked_child_computes };
-    return run_one_test("concurrency", tests, 2);
+    const TTest *const tests[] = { no_more_threads_than_were_asked_for, a_forked_child_computes,
+                                   signals_are_left_to_the_program,
+                                   threads_do_not_disturb_each_other };
+    return run_one_test("concurrency", tests, 4);
 }

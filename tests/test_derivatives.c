@@ -221,6 +221,20 @@ START_TEST(checkpoint_keeps_little)
 }
 END_TEST
 
+static tr_tensor *nothing(void *context, tr_tensor *const *in)
+{
+    (void)context, (void)in;
+    return NULL;
+}
+
+START_TEST(a_checkpoint_of_nothing_is_refused)
+{
+    tr_tensor *x = tr_variable(normal(TR_SHAPE(2), 1));
+    ck_assert_ptr_null(tr_checkpoint(nothing, NULL, &x, 1));
+    expect_error(TR_ERR_STATE, "checkpoint: the segment returned NULL without an error");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("derivatives");
@@ -234,6 +248,7 @@ int main(void)
     tcase_add_test(tests, hooks_see_and_replace);
     tcase_add_test(tests, checkpoint_gives_the_same_bits);
     tcase_add_test(tests, checkpoint_keeps_little);
+    tcase_add_test(tests, a_checkpoint_of_nothing_is_refused);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
     const int failed = srunner_ntests_failed(runner);

@@ -220,6 +220,38 @@ START_TEST(a_function_without_graph_has_gradient_zero)
 }
 END_TEST
 
+/* x + x x, without the gradient of the second term: the larger x, the larger its part. */
+static tr_tensor *half_detached(void *context, tr_tensor *const *inputs)
+{
+    return tr_add(inputs[0], detached(context, inputs));
+}
+
+START_TEST(lists_the_worst_elements_in_order)
+{
+    FILE  *stream = tmpfile();
+    char   line[200] = "";
+    double values[40];
+    for (int i = 0; i < 40; i++) values[i] = 1 + i * 7 % 40;
+    tr_tensor                 *x = tr_variable(tr_from(TR_F64, TR_SHAPE(40), values));
+    const tr_gradcheck_options options = { .table = stream };
+    tr_gradcheck_result        result;
+    ck_assert_int_eq(tr_gradcheck(half_detached, NULL, &x, 1, &options, &result), TR_OK);
+    rewind(stream);
+    for (int i = 0; i < 2; i++) ck_assert_ptr_nonnull(fgets(line, sizeof line, stream));
+    for (int i = 0; i < 10; i++) {
+        int    input, element;
+        double analytic, numeric;
+        ck_assert_ptr_nonnull(fgets(line, sizeof line, stream));
+        ck_assert_int_eq(sscanf(line, "%d %d %lf %lf", &input, &element, &analytic, &numeric), 4);
+        ck_assert_msg(input == 0 && element >= 0 && element < 40 && values[element] == 40 - i, "%s",
+                      line);
+        ck_assert_double_eq_tol(numeric / analytic, 1 + 2 * values[element], 1e-4);
+    }
+    fclose(stream);
+    ck_assert_double_eq_tol(result.worst_error, 80 / 81.0, 1e-6);
+}
+END_TEST
+
 START_TEST(prints_a_table_of_the_worst_elements)
 {
     FILE                      *stream = tmpfile();
@@ -302,6 +334,7 @@ int main(void)
                                    passes_a_right_rule,
                                    restores_the_inputs_and_the_recording_flag,
                                    a_function_without_graph_has_gradient_zero,
+                                   lists_the_worst_elements_in_order,
                                    prints_a_table_of_the_worst_elements,
                                    says_what_it_cannot_check,
                                    builds_the_inputs_that_an_example_describes };

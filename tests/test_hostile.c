@@ -333,7 +333,7 @@ static void change(const char *path, const char *bytes, int64_t count, const cha
     memcpy(out + before, replace, strlen(replace));
     memcpy(out + before + strlen(replace), at + strlen(find), rest);
     memcpy(&length, bytes, 8);
-    length += strlen(replace) - strlen(find);
+    length = length + strlen(replace) - strlen(find);
     memcpy(out, &length, 8);
     write_file(path, out, before + strlen(replace) + rest);
 }

@@ -52,6 +52,18 @@ START_TEST(values)
 }
 END_TEST
 
+/* A document that is one value, whose last byte is the document's. */
+START_TEST(single_values)
+{
+    ck_assert_int_eq(parse("null")->kind, TRI_JSON_NULL);
+    ck_assert(parse("true")->boolean);
+    ck_assert_int_eq(parse("false")->kind, TRI_JSON_BOOL);
+    ck_assert_int_eq(parse("-17")->integer, -17);
+    ck_assert_str_eq(parse("\"\"")->string, "");
+    ck_assert_int_eq(parse("[]")->count, 0);
+}
+END_TEST
+
 START_TEST(integers)
 {
     const tri_json *v = parse("[9223372036854775807,-9223372036854775808,9223372036854775808,1e2]");
@@ -73,6 +85,47 @@ START_TEST(strings)
     ck_assert_str_eq(v->first->string, "\"\\/\b\f\n\r\t");
     ck_assert_str_eq(v->first->next->string, "A\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80");
     ck_assert_str_eq(v->first->next->next->string, "\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80");
+    /* The first and the last of each length. */
+    ck_assert_str_eq(parse("\"\\u0001\\u007f\\u0080\\u07ff\\u0800\\uffff\"")->string,
+                     "\x01\x7f\xc2\x80\xdf\xbf\xe0\xa0\x80\xef\xbf\xbf");
+    ck_assert_str_eq(parse("\"\\ud800\\udc00\\udbff\\udfff\"")->string,
+                     "\xf0\x90\x80\x80\xf4\x8f\xbf\xbf");
+}
+END_TEST
+
+/* The length of the UTF-8 sequence by decoding it; 0 where RFC 3629 has none. */
+static int decoded_length(const unsigned char *s)
+{
+    static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+    int                   length = 0;
+    while (length < 8 && (s[0] << length & 0x80) != 0) length++;
+    if (length == 0) return 1;
+    if (length == 1 || length > 4) return 0;
+    uint32_t value = s[0] & (0x7FU >> length);
+    for (int i = 1; i < length; i++) {
+        if ((s[i] & 0xC0) != 0x80) return 0;
+        value = value << 6 | (s[i] & 0x3FU);
+    }
+    const bool surrogate = value >= 0xD800 && value <= 0xDFFF;
+    return value < least[length] || value > 0x10FFFF || surrogate ? 0 : length;
+}
+
+START_TEST(utf8)
+{
+    static const unsigned char edges[] = { 0x00, 0x41, 0x7F, 0x80, 0x8F, 0x90, 0x9F,
+                                           0xA0, 0xBF, 0xC0, 0xC2, 0xE0, 0xFF };
+    enum { EDGES = sizeof edges };
+    unsigned char s[4];
+    for (int lead = 0; lead < 256; lead++)
+        for (int i = 0; i < EDGES * EDGES * EDGES; i++) {
+            s[0] = (unsigned char)lead;
+            s[1] = edges[i % EDGES], s[2] = edges[i / EDGES % EDGES], s[3] = edges[i / EDGES / EDGES];
+            const int   length = decoded_length(s);
+            const char *at = (const char *)s;
+            ck_assert_msg(tri_utf8_length(at, at + 4) == length, "%02x %02x %02x %02x", s[0], s[1],
+                          s[2], s[3]);
+            if (length > 1) ck_assert_int_eq(tri_utf8_length(at, at + length - 1), 0);
+        }
 }
 END_TEST
 
@@ -193,8 +246,10 @@ int main(void)
     TCase *c = tcase_create("json");
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_add_test(c, values);
+    tcase_add_test(c, single_values);
     tcase_add_test(c, integers);
     tcase_add_test(c, strings);
+    tcase_add_test(c, utf8);
     tcase_add_test(c, look_ups);
     tcase_add_test(c, offsets);
     tcase_add_test(c, depth);

@@ -44,9 +44,11 @@ static outcome run(const tr_op *op, const tr_example *e, const variant *v)
     ck_assert_msg(n > 0, "%s: %s", op->name, tr_error());
     for (int i = 0; i < n; i++)
         if (in[i]->dtype == v->dtype) variables[wanted++] = tr_variable(in[i]);
-    outcome    o = { 0 };
-    tr_tensor *y = tr_apply(op, in, n, e->attributes, e->attribute_bytes);
+    outcome         o = { 0 };
+    const tr_scope *scope = tri_this_thread()->scope;
+    tr_tensor      *y = tr_apply(op, in, n, e->attributes, e->attribute_bytes);
     ck_assert_msg(y != NULL, "%s of %s: %s", op->name, e->inputs, tr_error());
+    ck_assert_msg(tri_this_thread()->scope == scope, "%s leaves a scope open", op->name);
     append(&o, y);
     o.result_count = o.count;
     o.floating = y->dtype == v->dtype;
@@ -56,6 +58,7 @@ static outcome run(const tr_op *op, const tr_example *e, const variant *v)
                                       .create_graph = v->create_graph };
     ck_assert_msg(tr_grad(&y, 1, variables, wanted, gradients, &options) == TR_OK, "%s of %s: %s",
                   op->name, e->inputs, tr_error());
+    ck_assert_msg(tri_this_thread()->scope == scope, "%s: a rule leaves a scope open", op->name);
     for (int i = 0; i < wanted; i++) append(&o, gradients[i]);
     return o;
 }

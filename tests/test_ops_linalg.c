@@ -1,6 +1,7 @@
 /* test_ops_linalg.c: dense algebra and einsum: against PyTorch (golden/linalg.txt), what the
  * factorisations promise on random and on awkward matrices, derivatives of order 3, error messages.
  */
+#include "autograd/tape.h"
 #include "tests/golden.h"
 
 /* --- PyTorch ---------------------------------------------------------------------------------- */
@@ -94,7 +95,9 @@ static void expect_eigenvectors(tr_tensor *a, double scale)
 {
     tr_tensor    *values, *vectors;
     const int64_t n = tr_dim(a, -1);
+    const tr_scope *scope = tri_this_thread()->scope;
     ck_assert_msg(tr_eigh(a, &values, &vectors) == TR_OK, "%s", tr_error());
+    ck_assert_ptr_eq(tri_this_thread()->scope, scope); /* its own is closed */
     tr_tensor   *vt = tr_transpose(vectors, 0, 1);
     const double limit = 1e-14 * (double)(n + 1);
     ck_assert_double_le(largest_difference(tr_matmul(tr_mul(vectors, values), vt), a),
@@ -160,6 +163,33 @@ START_TEST(determinants_that_have_no_logarithm)
                             1e-15);
     ck_assert(isnan(tr_item(tr_logdet(tr_full(TR_F64, TR_SHAPE(2, 2), (double)NAN)))));
     ck_assert_double_eq(tr_item(tr_logdet(tr_zeros(TR_F64, TR_SHAPE(0, 0)))), 0);
+    tr_scope_pop(scope);
+}
+END_TEST
+
+/* A vector on the left is a row, one on the right a column, and its axis is not in the result. */
+START_TEST(products_with_vectors)
+{
+    tr_scope    *scope = tr_scope_push();
+    const double stack[] = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12 }, three[] = { 1, 10, 100 },
+                 two[] = { 1, 10 };
+    tr_tensor *a = tr_from(TR_F64, TR_SHAPE(2, 3), stack), *v = tr_from(TR_F64, TR_SHAPE(3), three);
+    tr_tensor *u = tr_from(TR_F64, TR_SHAPE(2), two);
+    tr_tensor *s = tr_from(TR_F64, TR_SHAPE(2, 2, 3), stack);
+    expect_equal(tr_matmul(a, v), tr_from(TR_F64, TR_SHAPE(2), (double[]){ 321, 654 }), "a v", 0);
+    expect_equal(tr_matmul(u, a), tr_from(TR_F64, TR_SHAPE(3), (double[]){ 41, 52, 63 }), "u a", 0);
+    expect_equal(tr_matmul(v, v), tr_scalar(TR_F64, 10101), "v v", 0);
+    expect_equal(tr_matmul(s, v),
+                 tr_from(TR_F64, TR_SHAPE(2, 2), (double[]){ 321, 654, 987, 1320 }), "s v", 0);
+    expect_equal(tr_matmul(u, s),
+                 tr_from(TR_F64, TR_SHAPE(2, 3), (double[]){ 41, 52, 63, 107, 118, 129 }), "u s",
+                 0);
+    tr_tensor *product = tr_matmul(tr_variable(a), tr_reshape(v, TR_SHAPE(3, 1)));
+    ck_assert_str_eq(product->node->call.op->name, "matmul"); /* and nothing around it */
+    expect_error(tr_matmul(tr_scalar(TR_F64, 2), v),
+                 "matmul: a scalar is no matrix: a is f64[], b is f64[3]; use tr_mul");
+    expect_error(tr_matmul(v, tr_scalar(TR_F64, 2)),
+                 "matmul: a scalar is no matrix: a is f64[3], b is f64[]; use tr_mul");
     tr_scope_pop(scope);
 }
 END_TEST
@@ -286,6 +316,7 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {
+<<<<<<< HEAD
         equal_to_pytorch,
         eigenvectors_rebuild_the_matrix,
         factors_multiply_back,
@@ -295,6 +326,13 @@ int main(void)
         factorisation_errors,
         product_errors,
         vectors_are_rows_and_columns,
+=======
+        equal_to_pytorch,      eigenvectors_rebuild_the_matrix,
+        factors_multiply_back, determinants_that_have_no_logarithm,
+        products_with_vectors, any_number_of_threads,
+        third_derivatives,     factorisation_errors,
+        product_errors,
+>>>>>>> main
     };
     return run_suite("ops_linalg", tests, sizeof tests / sizeof tests[0]);
 }

@@ -115,7 +115,8 @@ static void check_average(const tr_tensor *x, tr_shape shape, const tri_pool *p,
     expect_near(dx, gradient, tolerance, "avg_pool2d_dx", number);
 }
 
-/* Windows side by side, perhaps with pixels left over, as most networks have them. */
+/* Windows side by side, as most networks have them, perhaps with pixels left over, or with one of
+ * padding. */
 static void draw_side_by_side(tri_pool *p, int axis, int64_t *in, int64_t *out)
 {
     p->window[axis] = p->stride[axis] = draw_between(1, 3);
@@ -123,6 +124,9 @@ static void draw_side_by_side(tri_pool *p, int axis, int64_t *in, int64_t *out)
     p->pad[axis][0] = p->pad[axis][1] = 0;
     *out = draw_between(1, 6);
     *in = *out * p->window[axis] + draw(p->window[axis]);
+    if (p->window[axis] == 1 || draw(2)) return;
+    p->pad[axis][draw(2)] = 1;
+    --*in;
 }
 
 START_TEST(equals_a_loop_over_windows)

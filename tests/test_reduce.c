@@ -83,6 +83,31 @@ START_TEST(test_long_sums)
 }
 END_TEST
 
+/* Sums along a middle axis that is taken in pieces: y[o, i] = sum over r of o + 3 r + 7 i. */
+static void middle_sums(void)
+{
+    enum { OUTER = 3, ROWS = 1000 };
+    const bool middle[TR_MAX_RANK] = { false, true };
+    for (int64_t inner = 1; inner <= 300; inner += 13) {
+        tr_scope *scope = tr_scope_push();
+        tr_tensor *x = tr_empty(TR_F64, TR_SHAPE(OUTER, ROWS, inner));
+        for (int64_t at = 0; at < tr_numel(x); at++)
+            set(x, at, (double)(at / inner / ROWS + 3 * (at / inner % ROWS) + 7 * (at % inner)));
+        tr_tensor *y = unset(TR_F64, TR_SHAPE(OUTER, 1, inner));
+        ck_assert_int_eq(tri_reduce(TRI_R_SUM, y, x, middle), TR_OK);
+        for (int64_t at = 0; at < tr_numel(y); at++)
+            ck_assert_double_eq(get(y, at), (double)(ROWS * (at / inner + 7 * (at % inner)) +
+                                                     3 * (ROWS * (ROWS - 1) / 2)));
+        tr_scope_pop(scope);
+    }
+}
+
+START_TEST(test_middle_sums)
+{
+    on_every_isa(middle_sums);
+}
+END_TEST
+
 /* Sums and softmax of real numbers, rows and columns, bit for bit. */
 static void same_bits(void)
 {
@@ -238,7 +263,7 @@ END_TEST
 
 int main(void)
 {
-    const TTest *tests[] = { test_reductions, test_long_sums, test_same_bits, test_scans,
-                             test_softmax,    test_relu_gradient };
+    const TTest *tests[] = { test_reductions, test_long_sums, test_middle_sums,  test_same_bits,
+                             test_scans,      test_softmax,   test_relu_gradient };
     return run_suite("reduce", tests, sizeof tests / sizeof tests[0]);
 }

@@ -384,6 +384,9 @@ START_TEST(errors_of_indices)
     expect_error(
         tr_gather(x, 0, I64(V(1), 0)),
         "gather: the sizes of x and index differ beside axis 0: x is f32[2, 3], index is i64[1]");
+    expect_error(tr_gather(x, 1, tr_zeros(TR_I64, TR_SHAPE(3, 3))),
+                 "gather: the sizes of x and index differ beside axis 1: x is f32[2, 3], index is "
+                 "i64[3, 3]");
     expect_error(
         tr_index_select(x, 1, I64(V(1), 3)),
         "index_select: index 3 is not below 3, the size of axis 1: x is f32[2, 3], index is "

@@ -29,7 +29,9 @@ START_TEST(creates)
     ck_assert(tr_at(tr_eye(TR_F64, 3), TR_SHAPE(2, 2)) == 1);
     ck_assert(tr_at(tr_eye(TR_F64, 3), TR_SHAPE(2, 1)) == 0);
     tr_tensor *line = tr_linspace(TR_F64, -1, 1, 5);
-    ck_assert(tr_at(line, TR_SHAPE(1)) == -0.5 && tr_at(line, TR_SHAPE(4)) == 1);
+    for (int64_t i = 0; i < 5; i++) ck_assert(tr_at(line, TR_SHAPE(i)) == -1 + 0.5 * (double)i);
+    line = tr_linspace(TR_F64, 0.3, 0.9, 50); /* 0.3 + (0.9 - 0.3) is not 0.9 */
+    ck_assert(0.3 + (0.9 - 0.3) != 0.9 && tr_at(line, TR_SHAPE(49)) == 0.9);
     ck_assert(tr_at(tr_linspace(TR_F64, 3, 9, 1), TR_SHAPE(0)) == 3);
     ck_assert_int_eq(tr_numel(tr_zeros(TR_F32, TR_SHAPE(4, 0))), 0);
     ck_assert_ptr_null(tr_error());

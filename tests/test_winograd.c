@@ -9,7 +9,7 @@
 #include <math.h>
 
 /* The bound of winograd.c. */
-static const double bound = 1e-6;
+static const double bound = 1.2e-6;
 
 typedef struct sizes {
     int64_t  n, h, w, c, k, oh, ow;
