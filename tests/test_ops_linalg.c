@@ -282,57 +282,14 @@ START_TEST(product_errors)
 }
 END_TEST
 
-/* A vector on either side loses its axis, leading axes broadcast: against loops on integers, and
- * the gradients of the sum of the products against the other factor's sums. */
-START_TEST(vectors_are_rows_and_columns)
-{
-    enum { LEAD = 4, M = 2, K = 3 };
-    tr_tensor *v = tr_variable(tr_arange(TR_F64, K)); /* 0, 1, 2 */
-    tr_tensor *a = tr_variable(tr_reshape(tr_arange(TR_F64, LEAD * M * K), TR_SHAPE(LEAD, M, K)));
-    tr_tensor *inner = tr_matmul(v, v), *columns = tr_matmul(a, v);
-    tr_tensor *rows = tr_matmul(v, tr_transpose(a, 1, 2));
-    ck_assert_msg(tr_status_get() == TR_OK, "%s", tr_error());
-    ck_assert_int_eq(inner->rank, 0);
-    ck_assert_double_eq(tr_item(inner), 0 + 1 + 4);
-    ck_assert(tri_shape_equal(tr_shape_of(columns), TR_SHAPE(LEAD, M)));
-    ck_assert(tri_shape_equal(tr_shape_of(rows), TR_SHAPE(LEAD, M)));
-    for (int l = 0; l < LEAD; l++)
-        for (int m = 0; m < M; m++) {
-            double sum = 0;
-            for (int k = 0; k < K; k++) sum += k * ((l * M + m) * K + k);
-            ck_assert_double_eq(tr_at(columns, TR_SHAPE(l, m)), sum);
-            ck_assert_double_eq(tr_at(rows, TR_SHAPE(l, m)), sum);
-        }
-    tr_backward(tr_sum(tr_add(columns, rows), TR_ALL_AXES, false));
-    for (int k = 0; k < K; k++) {
-        double sum = 0; /* of a[.., k], twice */
-        for (int i = 0; i < LEAD * M; i++) sum += 2 * (i * K + k);
-        ck_assert_double_eq(tr_at(v->grad, TR_SHAPE(k)), sum);
-        ck_assert_double_eq(tr_at(a->grad, TR_SHAPE(LEAD - 1, M - 1, k)), 2 * k);
-    }
-}
-END_TEST
-
 int main(void)
 {
     const TTest *const tests[] = {
-<<<<<<< HEAD
-        equal_to_pytorch,
-        eigenvectors_rebuild_the_matrix,
-        factors_multiply_back,
-        determinants_that_have_no_logarithm,
-        any_number_of_threads,
-        third_derivatives,
-        factorisation_errors,
-        product_errors,
-        vectors_are_rows_and_columns,
-=======
         equal_to_pytorch,      eigenvectors_rebuild_the_matrix,
         factors_multiply_back, determinants_that_have_no_logarithm,
         products_with_vectors, any_number_of_threads,
         third_derivatives,     factorisation_errors,
         product_errors,
->>>>>>> main
     };
     return run_suite("ops_linalg", tests, sizeof tests / sizeof tests[0]);
 }
