@@ -16,7 +16,6 @@
 #include <string.h>
 
 enum {
-    TILE_BYTES = 22 * 1024, /* of a tile of a: half of the first cache */
     PANEL_BYTES = 1 << 20,  /* of a block of b: half of the second cache */
     SHORT_BYTES = 5 * 1024, /* of a panel of b that all of a short a is multiplied by in turn */
     SMALL_DEPTH = 64, /* of k: packing b again costs less than fetching the other's rows of c */
@@ -83,6 +82,19 @@ void tri_multiply(const tri_block *block, int64_t rows, int64_t cols, int64_t k,
     else
         block->table->f64.gemm_at((int)rows, (int)cols, k, a, a_row, a_at, b, b_at, c, c_row,
                                   accumulate);
+}
+
+void tri_pack(const tri_operand *x, int64_t o0, int64_t count, int64_t k0, int64_t k1,
+              int64_t width, void *out)
+{
+    const tri_kernels *table = tri_kernel_table();
+    const int64_t      at = o0 * x->outer + k0 * x->inner;
+    if (x->size == sizeof(float))
+        table->f32.pack((const float *)x->data + at, x->outer, x->inner, count, k1 - k0, width,
+                        out);
+    else
+        table->f64.pack((const double *)x->data + at, x->outer, x->inner, count, k1 - k0, width,
+                        out);
 }
 
 static void activate(const tri_block *block, tri_epilogue epilogue, void *c, int64_t count)
@@ -227,7 +239,7 @@ static plan plan_product(const tri_product *p)
         if (p->n % s.width == s.width / 2) s.direct++;
     }
     s.is_short = s.direct > 0 && p->m <= 4 * mr;
-    s.depth = s.is_short ? SHORT_BYTES / (s.width * size) : TILE_BYTES / (mr * size);
+    s.depth = s.is_short ? SHORT_BYTES / (s.width * size) : TRI_TILE_ROW_BYTES / size;
     s.depth = most(1, tri_even_part(p->k, s.depth));
     plan_tasks(&s);
     return s;
@@ -330,14 +342,15 @@ static left copy_rows(const plan *s, const task *t, int64_t i, int64_t k0, int64
     }
     const left rows = rows_in_place(t, i, k0);
     for (int64_t r = 0; r < count && bytes > 0; r++)
-        memcpy(tile + r * bytes, rows.data + r * rows.row * (int64_t)s->size, (size_t)bytes);
-    return (left){ tile, k1 - k0, 1 };
+        memcpy(tile + r * TRI_TILE_ROW_BYTES, rows.data + r * rows.row * (int64_t)s->size,
+               (size_t)bytes);
+    return (left){ tile, TRI_TILE_ROW_BYTES / (int64_t)s->size, 1 };
 }
 
 /* One tile of a times the task's panels of b, for one block of k. */
 static void multiply_tile(const plan *s, const task *t, int64_t i, int64_t k0, int64_t k1)
 {
-    _Alignas(64) char tile[TILE_BYTES];
+    _Alignas(64) char tile[TRI_TILE_ROWS * TRI_TILE_ROW_BYTES];
     const left a = s->a_in_place ? rows_in_place(t, i, k0) : copy_rows(s, t, i, k0, k1, tile);
     for (int64_t panel = t->panel0; panel < t->panel1; panel++)
         multiply_block(s, t, i, panel, a, k0, k1);

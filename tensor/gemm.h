@@ -2,8 +2,8 @@
  *
  * A product c = a b sees each factor as an "operand": a matrix whose outer index counts rows of a
  * (or columns of b) and whose inner index is the summed one, k. It is a pointer and two strides, so
- * that a transposed matrix costs nothing. Read next: gemm.c (blocking, threads), gemm_pack.c
- * (packing).                                    */
+ * that a transposed matrix costs nothing. Read next: gemm.c (blocking, threads),
+ * kernels_pack.inc (packing). */
 #ifndef TENREC_GEMM_H
 #define TENREC_GEMM_H
 

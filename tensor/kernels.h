@@ -13,6 +13,10 @@
 
 #include "tensor/compute.h"
 
+/* A tile, the rows of a that a register block takes, where it was copied: how far apart they are, and how
+ * many at most. Rows begin at different places of a cache line: when they do not, the block takes 3 % more. */
+enum { TRI_TILE_ROW_BYTES = 1608, TRI_TILE_ROWS = 14 };
+
 /* Entries for one floating type; `real` is float or double. The two tables of an instruction set
  * come from the same source, included twice. */
 #define TRI_KERNEL_ENTRIES(real)                                                                   \
@@ -49,13 +53,17 @@
     /* Register block of the matrix product, rows <= gemm_mr, cols <= gemm_nr:                     \
      *   c[i c_row + j] = or += sum_{p < k} a[i a_row + p a_step] b[p b_step + j],                 \
      * and the same with offsets a_at[p], b_at[p] from tables, for windows of a picture. Of each   \
-     * row of b gemm_nr numbers are read, or gemm_nr / 2 where cols is no more. */                 \
+     * row of b gemm_nr numbers are read, or gemm_nr / 2 where cols is no more. Fastest where      \
+     * a_row is 1 or TRI_TILE_ROW_BYTES / sizeof(real). */                                         \
     int gemm_mr, gemm_nr;                                                                          \
     void (*gemm)(int rows, int cols, int64_t k, const real *a, int64_t a_row, int64_t a_step,      \
                  const real *b, int64_t b_step, real *c, int64_t c_row, bool accumulate);          \
     void (*gemm_at)(int rows, int cols, int64_t k, const real *a, int64_t a_row,                   \
                     const int64_t *a_at, const real *b, const int64_t *b_at, real *c,              \
                     int64_t c_row, bool accumulate);                                               \
+    /* out[k width + i] = x[i outer + k inner], i < count, k < length */                           \
+    void (*pack)(const real *x, int64_t outer, int64_t inner, int64_t count, int64_t length,       \
+                 int64_t width, real *out);                                                        \
     /* A row times a matrix: y[j] = sum_{p < k} x[p x_step] b[p b_row + j], j < n; and times a     \
      * transposed one: y[j] = sum_{p < k} x[p] b[j b_row + p] */                                   \
     void (*gemv)(int64_t n, int64_t k, const real *x, int64_t x_step, const real *b, int64_t b_row, \
