@@ -1,6 +1,7 @@
 /* bench.h: the timed cases behind `tenrec bench`. Part of the command, not of the library.
  *
- * cases.c lists the cases and runs one, peak.c finds what the processor could do at best. bench/pytorch.py has the same cases under the same names.
+ * cases.c lists the cases and runs one, peak.c finds what the processor could do at best.
+ * bench/pytorch.py has the same cases under the same names.
  * Read next: README.md (how to repeat the table).                                              */
 #ifndef TENREC_BENCH_H
 #define TENREC_BENCH_H
@@ -52,6 +53,10 @@ tr_status bench_steps(const bench_case *c, int64_t steps);
 /* Multiplications and additions a second, f32, of `threads` threads that touch no memory; measured
  * for about `seconds`. */
 double bench_peak(int threads, double seconds);
+
+/* Bytes a second that `threads` threads read from beyond the second cache, 8 MiB each; 0 where there is
+ * no memory for it. Measured for about `seconds`. */
+double bench_reading(int threads, double seconds);
 
 double bench_now(void); /* in seconds, from anywhere */
 

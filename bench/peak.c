@@ -1,15 +1,18 @@
-/* peak.c: what the processor could do at best: chains of fused multiply-adds on registers, enough
- * of them at once to hide their latency, nothing read and nothing written. The same loop is
- * compiled for each instruction set; the one that the kernels use runs, so that a percentage is of
- * what those kernels could reach. */
+/* peak.c: what the processor could do at best, in arithmetic and in reading memory.
+ *
+ * Arithmetic: chains of fused multiply-adds on registers, enough of them at once to hide their
+ * latency, nothing read and nothing written. The same loop is compiled for each instruction set;
+ * the one that the kernels use runs, so that a percentage is of what those kernels could reach.
+ * Reading: each thread adds up numbers of its own, too many for the second cache. */
 #include "bench/bench.h"
 
 #include "tensor/core.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-enum { CHAINS = 12, ROUNDS = 1 << 20 };
+enum { CHAINS = 12, ROUNDS = 1 << 20, WORDS = 1 << 20 /* of 8 bytes */ };
 
 /* Defines a function of that name; bytes is the width of a register. Every chain starts elsewhere,
  * or the compiler would see that they are all the same and keep one. */
@@ -63,16 +66,43 @@ double bench_now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-double bench_peak(int threads, double seconds)
+/* The highest rate of `work` units, done by the body once for each thread, in about `seconds`. */
+static double best_rate(double work, double seconds, int threads,
+                        void (*body)(void *, int64_t, int64_t), void *context)
 {
-    chains       c = chains_of(tr_isa());
-    const double work = 2.0 * CHAINS * ROUNDS * c.lanes * threads;
-    double       best = 0;
+    double best = 0;
     for (const double start = bench_now(); bench_now() - start < seconds;) {
         const double from = bench_now();
-        tri_parallel_for(threads, 1, run_chains, &c);
+        tri_parallel_for(threads, 1, body, context);
         const double rate = work / (bench_now() - from);
         if (rate > best) best = rate;
     }
     return best;
+}
+
+double bench_peak(int threads, double seconds)
+{
+    chains c = chains_of(tr_isa());
+    return best_rate(2.0 * CHAINS * ROUNDS * c.lanes * threads, seconds, threads, run_chains, &c);
+}
+
+/* Each thread's words; the sum goes to the first, so that the loop has a use. */
+static void read_words(void *context, int64_t begin, int64_t end)
+{
+    for (int64_t i = begin; i < end; i++) {
+        uint64_t *words = (uint64_t *)context + i * WORDS, sum = 0;
+        for (int64_t j = 0; j < WORDS; j++) sum += words[j];
+        words[0] = sum;
+    }
+}
+
+double bench_reading(int threads, double seconds)
+{
+    const size_t bytes = (size_t)threads * WORDS * sizeof(uint64_t);
+    uint64_t    *words = malloc(bytes);
+    if (words == NULL) return 0;
+    memset(words, 1, bytes);
+    const double rate = best_rate((double)bytes, seconds, threads, read_words, words);
+    free(words);
+    return rate;
 }
