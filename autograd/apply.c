@@ -37,6 +37,12 @@ tr_status tr_fail_call(const tr_call *c, tr_status kind, const char *problem, co
                    hint != NULL ? hint : "");
 }
 
+bool tri_bad_shape(const tr_call *c, const char *problem, const char *hint)
+{
+    tr_fail_call(c, TR_ERR_SHAPE, problem, hint);
+    return false;
+}
+
 static bool check_inputs(tr_call *c)
 {
     const tr_op *op = c->op;

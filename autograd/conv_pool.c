@@ -15,12 +15,6 @@ typedef struct conv_pool_attributes {
 
 static const tr_conv_options same = { .padding = TR_PAD_SAME };
 
-static bool fail(const tr_call *c, const char *problem, const char *hint)
-{
-    tr_fail_call(c, TR_ERR_SHAPE, problem, hint);
-    return false;
-}
-
 /* y = act(max_pool2d(z, p) + bias), z = conv2d(x, w), padding 'same'; with v = g act'(y) and
  * u = max_unpool2d(v, index of the first largest z),
  *   gx = conv2d_dx(u, w)    gw = conv2d_dw(x, u)    gbias = sum of v over n, i, j */
@@ -28,15 +22,9 @@ static bool conv2d_pool_shape(tr_call *c)
 {
     const conv_pool_attributes *a = c->attributes;
     const tr_tensor            *x = c->in[0], *w = c->in[1];
-    if (x->rank != 4 || w->rank != 4)
-        return fail(c, "four axes each are needed",
-                    "images are [N, H, W, C], kernels [KH, KW, C, K]");
-    if (x->shape[3] != w->shape[2]) return fail(c, "channels differ", "kernels are [KH, KW, C, K]");
-    if (w->shape[0] == 0 || w->shape[1] == 0) return fail(c, "the kernel is empty", NULL);
+    if (!tri_check_plain_conv(c)) return false;
     if (x->shape[1] < a->window || x->shape[2] < a->window)
-        return fail(c, "the window is larger than the picture", NULL);
-    if (c->input_count > 2 && (c->in[2]->rank != 1 || c->in[2]->shape[0] != w->shape[3]))
-        return fail(c, "the bias needs one value per channel of the result", NULL);
+        return tri_bad_shape(c, "the window is larger than the picture", NULL);
     c->out_shape =
         TR_SHAPE(x->shape[0], x->shape[1] / a->window, x->shape[2] / a->window, w->shape[3]);
     return true;

@@ -37,17 +37,11 @@ typedef struct conv_attributes {
 
 /* --- Shapes, for all three -------------------------------------------------------------------- */
 
-static bool fail(const tr_call *c, const char *problem, const char *hint)
-{
-    tr_fail_call(c, TR_ERR_SHAPE, problem, hint);
-    return false;
-}
-
 static bool check_ranks(const tr_call *c)
 {
     return (c->in[0]->rank == 4 && c->in[1]->rank == 4) ||
-           fail(c, "four axes each are needed",
-                "images are [N, H, W, C], kernels [KH, KW, C / groups, K]");
+           tri_bad_shape(c, "four axes each are needed",
+                         "images are [N, H, W, C], kernels [KH, KW, C / groups, K]");
 }
 
 /* The shape of conv2d's result for images of shape x and a kernel of shape w. */
@@ -55,16 +49,16 @@ static bool result_shape(const tr_call *c, tr_shape x, tr_shape w, tr_shape *y)
 {
     const tri_conv *conv = &((const conv_attributes *)c->attributes)->conv;
     if (x.dim[3] % conv->groups != 0 || w.dim[3] % conv->groups != 0)
-        return fail(c, "groups do not divide the channels", NULL);
+        return tri_bad_shape(c, "groups do not divide the channels", NULL);
     if (x.dim[3] / conv->groups != w.dim[2])
-        return fail(c, "channels differ", "kernels are [KH, KW, C / groups, K]");
+        return tri_bad_shape(c, "channels differ", "kernels are [KH, KW, C / groups, K]");
     *y = TR_SHAPE(x.dim[0], 0, 0, w.dim[3]);
     for (int axis = 0; axis < 2; axis++) {
         y->dim[1 + axis] = tri_window_count(x.dim[1 + axis], w.dim[axis], conv->stride[axis],
                                             conv->pad[axis], conv->dilation[axis], false);
-        if (w.dim[axis] == 0) return fail(c, "the kernel is empty", NULL);
+        if (w.dim[axis] == 0) return tri_bad_shape(c, "the kernel is empty", NULL);
         if (y->dim[1 + axis] == 0)
-            return fail(c, "the kernel is larger than the padded image", NULL);
+            return tri_bad_shape(c, "the kernel is larger than the padded image", NULL);
     }
     return true;
 }
@@ -76,13 +70,25 @@ static bool check_cotangent(const tr_call *c, const tr_tensor *g, tr_shape y)
     char problem[240], text[200];
     snprintf(problem, sizeof problem, "such a convolution gives %s, which is not the shape of g",
              tri_describe_shape(y, text, sizeof text));
-    return fail(c, problem, NULL);
+    return tri_bad_shape(c, problem, NULL);
 }
 
 static bool check_bias(const tr_call *c, int64_t channels)
 {
     if (c->input_count < 3 || (c->in[2]->rank == 1 && c->in[2]->shape[0] == channels)) return true;
-    return fail(c, "the bias needs one value per channel of the result", NULL);
+    return tri_bad_shape(c, "the bias needs one value per channel of the result", NULL);
+}
+
+bool tri_check_plain_conv(const tr_call *c)
+{
+    const tr_tensor *x = c->in[0], *w = c->in[1];
+    if (x->rank != 4 || w->rank != 4)
+        return tri_bad_shape(c, "four axes each are needed",
+                             "images are [N, H, W, C], kernels [KH, KW, C, K]");
+    if (x->shape[3] != w->shape[2])
+        return tri_bad_shape(c, "channels differ", "kernels are [KH, KW, C, K]");
+    if (w->shape[0] == 0 || w->shape[1] == 0) return tri_bad_shape(c, "the kernel is empty", NULL);
+    return check_bias(c, w->shape[3]);
 }
 
 /* --- The family, by the numbers that the rules pass on ---------------------------------------- */
@@ -403,10 +409,10 @@ tr_tensor *tr_conv2d_transpose(tr_tensor *x, tr_tensor *w, tr_tensor *bias,
     if (tri_failed()) return NULL;
     bool ok = true;
     if (tr_dim(x, 3) != tr_dim(w, 3))
-        ok = fail(&c, "channels differ",
-                  "kernels of a transposed convolution are [KH, KW, out / groups, in]");
+        ok = tri_bad_shape(&c, "channels differ",
+                           "kernels of a transposed convolution are [KH, KW, out / groups, in]");
     else if (height < 1 || width < 1)
-        ok = fail(&c, "the result would have no pixels", NULL);
+        ok = tri_bad_shape(&c, "the result would have no pixels", NULL);
     else
         ok = check_bias(&c, tr_dim(w, 2) * conv.groups);
     if (!ok) return NULL;
@@ -449,8 +455,8 @@ static tr_tensor *on_signals(const char *name, convolution apply, tr_tensor *x, 
     if (x->rank != 3 || w->rank != 3) {
         const tr_op   op = { .name = name, .arguments = { "x", "w" } };
         const tr_call c = { .op = &op, .input_count = 2, .in = (tr_tensor *[]){ x, w } };
-        fail(&c, "three axes each are needed",
-             "signals are [N, L, C], kernels [KW, C / groups, K]");
+        tri_bad_shape(&c, "three axes each are needed",
+                      "signals are [N, L, C], kernels [KW, C / groups, K]");
         return NULL;
     }
     const tr_conv_options row = along_columns(options);

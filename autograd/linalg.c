@@ -8,17 +8,11 @@
 
 #include <string.h>
 
-static bool fail(const tr_call *c, const char *problem, const char *hint)
-{
-    tr_fail_call(c, TR_ERR_SHAPE, problem, hint);
-    return false;
-}
-
 static bool check_square(const tr_call *c)
 {
     const tr_tensor *a = c->in[0];
     return (a->rank >= 2 && tr_dim(a, -1) == tr_dim(a, -2)) ||
-           fail(c, "a square matrix is needed", NULL);
+           tri_bad_shape(c, "a square matrix is needed", NULL);
 }
 
 /* The result has a's shape. */
@@ -74,7 +68,7 @@ static bool solve_triangular_shape(tr_call *c)
     if (!check_square(c)) return false;
     bool fits = a->rank == b->rank;
     for (int i = 0; fits && i < a->rank - 1; i++) fits = a->shape[i] == b->shape[i];
-    if (!fits) return fail(c, "b needs a's rows and leading axes", "b is [..., n, m]");
+    if (!fits) return tri_bad_shape(c, "b needs a's rows and leading axes", "b is [..., n, m]");
     c->out_shape = tr_shape_of(b);
     return true;
 }
@@ -263,8 +257,8 @@ tr_tensor *tr_outer(tr_tensor *a, tr_tensor *b)
     static const tr_op op = { .name = "outer", .arguments = { "a", "b" } };
     if (tri_failed() || !tri_check_alive(a, op.name) || !tri_check_alive(b, op.name)) return NULL;
     if (a->rank != 1 || b->rank != 1) {
-        fail(&(tr_call){ .op = &op, .input_count = 2, .in = (tr_tensor *[]){ a, b } },
-             "two vectors are needed", NULL);
+        tri_bad_shape(&(tr_call){ .op = &op, .input_count = 2, .in = (tr_tensor *[]){ a, b } },
+                      "two vectors are needed", NULL);
         return NULL;
     }
     return tr_mul(tr_reshape(a, TR_SHAPE(a->shape[0], 1)), b);
@@ -281,8 +275,8 @@ tr_tensor *tr_bilinear(tr_tensor *x1, tr_tensor *x2, tr_tensor *w, tr_tensor *bi
     bool fits = x1->rank >= 1 && x1->rank == x2->rank && w->rank == 3;
     for (int i = 0; fits && i < x1->rank - 1; i++) fits = x1->shape[i] == x2->shape[i];
     if (!fits || tr_dim(x1, -1) != w->shape[0] || tr_dim(x2, -1) != w->shape[1]) {
-        fail(&(tr_call){ .op = &op, .input_count = 3, .in = (tr_tensor *[]){ x1, x2, w } },
-             "shapes do not fit", "x1 is [..., I], x2 [..., J], w [I, J, K]");
+        tri_bad_shape(&(tr_call){ .op = &op, .input_count = 3, .in = (tr_tensor *[]){ x1, x2, w } },
+                      "shapes do not fit", "x1 is [..., I], x2 [..., J], w [I, J, K]");
         return NULL;
     }
     const int64_t inner[2] = { w->shape[0], w->shape[1] };

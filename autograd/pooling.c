@@ -16,12 +16,6 @@ typedef struct pool_attributes {
     int64_t  image[2]; /* H, W of the result: the adjoints only */
 } pool_attributes;
 
-static bool fail(const tr_call *c, const char *problem, const char *hint)
-{
-    tr_fail_call(c, TR_ERR_SHAPE, problem, hint);
-    return false;
-}
-
 /* --- Shapes ----------------------------------------------------------------------------------- */
 
 /* Whether each of `count` windows along an axis has a cell inside: there is no maximum of none. */
@@ -44,14 +38,16 @@ static bool pooled_shape(const tr_call *c, tr_shape x, tr_shape *y)
     int64_t                pixels;
     *y = x;
     if (!tri_mul_size(x.dim[1], x.dim[2], &pixels) || pixels > INT32_MAX)
-        return fail(c, "a picture has more than 2^31 - 1 pixels", NULL);
+        return tri_bad_shape(c, "a picture has more than 2^31 - 1 pixels", NULL);
     for (int axis = 0; axis < 2; axis++) {
         const int64_t length = x.dim[1 + axis];
         const int64_t count = tri_window_count(length, p->window[axis], p->stride[axis],
                                                p->pad[axis], p->dilation[axis], a->ceil);
-        if (count == 0) return fail(c, "the window is larger than the padded picture", NULL);
+        if (count == 0)
+            return tri_bad_shape(c, "the window is larger than the padded picture", NULL);
         if (!all_windows_inside(p, axis, length, count))
-            return fail(c, "a window lies in the padding only", "pad less than the window's size");
+            return tri_bad_shape(c, "a window lies in the padding only",
+                                 "pad less than the window's size");
         y->dim[1 + axis] = count;
     }
     return true;
@@ -59,7 +55,8 @@ static bool pooled_shape(const tr_call *c, tr_shape x, tr_shape *y)
 
 static bool check_picture(const tr_call *c)
 {
-    return c->in[0]->rank == 4 || fail(c, "four axes are needed", "pictures are [N, H, W, C]");
+    return c->in[0]->rank == 4 ||
+           tri_bad_shape(c, "four axes are needed", "pictures are [N, H, W, C]");
 }
 
 static bool pool_shape(tr_call *c)
@@ -106,7 +103,7 @@ static bool pool_gather_shape(tr_call *c)
     const tr_tensor *x = c->in[0], *index = c->in[1];
     if (!check_picture(c)) return false;
     if (index->rank != 4 || index->shape[0] != x->shape[0] || index->shape[3] != x->shape[3])
-        return fail(c, "pictures or channels differ", "positions are [N, OH, OW, C]");
+        return tri_bad_shape(c, "pictures or channels differ", "positions are [N, OH, OW, C]");
     c->out_shape = tr_shape_of(index);
     return check_index(c, x->shape[1] * x->shape[2]);
 }
@@ -143,7 +140,7 @@ static bool max_unpool2d_shape(tr_call *c)
 {
     if (!check_picture(c)) return false;
     if (!tr_same_shape(c->in[0], c->in[1]))
-        return fail(c, "one position per value is needed", NULL);
+        return tri_bad_shape(c, "one position per value is needed", NULL);
     set_image(c);
     return check_index(c, c->out_shape.dim[1] * c->out_shape.dim[2]);
 }
@@ -309,7 +306,7 @@ static bool avg_pool2d_dx_shape(tr_call *c)
     set_image(c);
     if (!pooled_shape(c, c->out_shape, &y)) return false;
     return tri_shape_equal(y, tr_shape_of(c->in[0])) ||
-           fail(c, "the windows of such a picture are not as many as g has", NULL);
+           tri_bad_shape(c, "the windows of such a picture are not as many as g has", NULL);
 }
 
 static tr_status avg_pool2d_dx_forward(tr_call *c)

@@ -10,12 +10,6 @@
 
 #include <string.h>
 
-static bool fail(const tr_call *c, const char *problem, const char *hint)
-{
-    tr_fail_call(c, TR_ERR_SHAPE, problem, hint);
-    return false;
-}
-
 /* --- Upsampling ------------------------------------------------------------------------------- */
 
 typedef struct resize_attributes {
@@ -28,8 +22,9 @@ static bool resize_shape(tr_call *c)
 {
     const resize_attributes *a = c->attributes;
     const tr_tensor         *x = c->in[0];
-    if (x->rank != 4) return fail(c, "four axes are needed", "pictures are [N, H, W, C]");
-    if (x->shape[1] == 0 || x->shape[2] == 0) return fail(c, "the picture has no pixels", NULL);
+    if (x->rank != 4) return tri_bad_shape(c, "four axes are needed", "pictures are [N, H, W, C]");
+    if (x->shape[1] == 0 || x->shape[2] == 0)
+        return tri_bad_shape(c, "the picture has no pixels", NULL);
     c->out_shape.dim[1] = a->size[0];
     c->out_shape.dim[2] = a->size[1];
     return true;
@@ -174,13 +169,13 @@ static bool check_shuffle(const char *name, tr_tensor *x, int64_t r, bool channe
         return false;
     const tr_op   op = { .name = name, .arguments = { "x" } };
     const tr_call c = { .op = &op, .input_count = 1, .in = &x };
-    if (x->rank != 4) return fail(&c, "four axes are needed", "pictures are [N, H, W, C]");
+    if (x->rank != 4) return tri_bad_shape(&c, "four axes are needed", "pictures are [N, H, W, C]");
     if (channels && x->shape[3] % (r * r) != 0)
-        return fail(&c, "r r does not divide the channels", NULL);
+        return tri_bad_shape(&c, "r r does not divide the channels", NULL);
     if (!channels && (x->shape[1] % r != 0 || x->shape[2] % r != 0))
-        return fail(&c, "r does not divide height and width", NULL);
+        return tri_bad_shape(&c, "r does not divide height and width", NULL);
     const int64_t grown = channels ? x->shape[1] * x->shape[2] : x->shape[3];
-    return tri_mul_size(grown, r * r, &product) || fail(&c, "r is too large", NULL);
+    return tri_mul_size(grown, r * r, &product) || tri_bad_shape(&c, "r is too large", NULL);
 }
 
 tr_tensor *tr_pixel_shuffle(tr_tensor *x, int64_t r)
@@ -220,9 +215,9 @@ static bool columns_shape(const tr_call *c, tr_shape x, tr_shape *y)
         y->dim[1 + axis] = tri_window_count(x.dim[1 + axis], a->kernel[axis], conv->stride[axis],
                                             conv->pad[axis], conv->dilation[axis], false);
         if (y->dim[1 + axis] == 0)
-            return fail(c, "the window is larger than the padded picture", NULL);
+            return tri_bad_shape(c, "the window is larger than the padded picture", NULL);
         if (!tri_mul_size(y->dim[3], a->kernel[axis], &y->dim[3]))
-            return fail(c, "patches have too many values", NULL);
+            return tri_bad_shape(c, "patches have too many values", NULL);
     }
     return true;
 }
@@ -252,7 +247,8 @@ static const columns_attributes one_cell = { /* [n,1,1,c] <-> [n,1,1,c] */
  * gx = col2im(g) */
 static bool im2col_shape(tr_call *c)
 {
-    if (c->in[0]->rank != 4) return fail(c, "four axes are needed", "pictures are [N, H, W, C]");
+    if (c->in[0]->rank != 4)
+        return tri_bad_shape(c, "four axes are needed", "pictures are [N, H, W, C]");
     return columns_shape(c, tr_shape_of(c->in[0]), &c->out_shape);
 }
 
@@ -287,11 +283,12 @@ static bool col2im_shape(tr_call *c)
     const int64_t             cells = a->kernel[0] * a->kernel[1];
     tr_shape                  columns;
     if (g->rank != 4 || g->shape[3] % cells != 0)
-        return fail(c, "patches of such a window are needed", "they are [N, OH, OW, KH KW C]");
+        return tri_bad_shape(c, "patches of such a window are needed",
+                             "they are [N, OH, OW, KH KW C]");
     c->out_shape = TR_SHAPE(g->shape[0], a->image[0], a->image[1], g->shape[3] / cells);
     if (!columns_shape(c, c->out_shape, &columns)) return false;
     return tri_shape_equal(columns, tr_shape_of(g)) ||
-           fail(c, "such a picture has another number of patches", NULL);
+           tri_bad_shape(c, "such a picture has another number of patches", NULL);
 }
 
 static tr_status col2im_forward(tr_call *c)

@@ -58,4 +58,7 @@ extern const tr_example tri_examples_pair_distinct[]; /* away from kinks and tie
 
 #define TRI_ATTRIBUTES(type, ...) &(const type){ __VA_ARGS__ }, sizeof(type)
 
+/* For rules of shapes: fails with TR_ERR_SHAPE as tr_fail_call does, and returns false. */
+bool tri_bad_shape(const tr_call *c, const char *problem, const char *hint);
+
 #endif

@@ -13,12 +13,6 @@ typedef struct upsample_conv_attributes {
     tr_activation act;
 } upsample_conv_attributes;
 
-static bool fail(const tr_call *c, const char *problem, const char *hint)
-{
-    tr_fail_call(c, TR_ERR_SHAPE, problem, hint);
-    return false;
-}
-
 /* y = act(conv2d(X, w) + bias), X = upsample_nearest(x, f), padding 'same'; with u = g act'(y),
  *   gx = upsample_nearest_dx(conv2d_dx(u, w))    gw = conv2d_dw(X, u)    gbias = sum of u
  * over n, i, j */
@@ -26,14 +20,9 @@ static bool upsample_conv2d_shape(tr_call *c)
 {
     const upsample_conv_attributes *a = c->attributes;
     const tr_tensor                *x = c->in[0], *w = c->in[1];
-    if (x->rank != 4 || w->rank != 4)
-        return fail(c, "four axes each are needed",
-                    "images are [N, H, W, C], kernels [KH, KW, C, K]");
-    if (x->shape[3] != w->shape[2]) return fail(c, "channels differ", "kernels are [KH, KW, C, K]");
-    if (w->shape[0] == 0 || w->shape[1] == 0) return fail(c, "the kernel is empty", NULL);
-    if (x->shape[1] == 0 || x->shape[2] == 0) return fail(c, "the picture has no pixels", NULL);
-    if (c->input_count > 2 && (c->in[2]->rank != 1 || c->in[2]->shape[0] != w->shape[3]))
-        return fail(c, "the bias needs one value per channel of the result", NULL);
+    if (!tri_check_plain_conv(c)) return false;
+    if (x->shape[1] == 0 || x->shape[2] == 0)
+        return tri_bad_shape(c, "the picture has no pixels", NULL);
     c->out_shape = TR_SHAPE(x->shape[0], a->factor * x->shape[1], a->factor * x->shape[2],
                             w->shape[3]);
     return true;

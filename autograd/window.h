@@ -26,6 +26,9 @@ bool tri_check_extent(const char *op, const char *what, int64_t value, int64_t l
 bool tri_window_options(const char *op, int64_t stride[2], const int64_t pad[2][2],
                         int64_t dilation[2], tr_padding padding);
 
+/* What x, w and bias of a convolution without groups must fulfil; false and an error where they do not. */
+bool tri_check_plain_conv(const tr_call *c);
+
 /* The adjoint of tr_upsample_nearest, g [N, f H, f W, C] -> [N, height, width, C]: an operation. */
 tr_tensor *tri_upsample_adjoint(tr_tensor *g, int64_t height, int64_t width);
 

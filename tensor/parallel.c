@@ -224,8 +224,8 @@ static void lead(int64_t n, int64_t grain, int64_t pieces, int members,
     }
 }
 
-void tri_parallel_for(int64_t n, int64_t                                             grain,
-                      void (*body)(void *context, int64_t begin, int64_t end), void *context)
+void tri_parallel_for(int64_t n, int64_t grain, void (*body)(void *context, int64_t, int64_t),
+                      void *context)
 {
     if (n <= 0) return;
     const int64_t pieces = (n - 1) / grain + 1;
