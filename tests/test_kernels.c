@@ -524,6 +524,44 @@ START_TEST(adam)
 }
 END_TEST
 
+/* One call of pack, from a block that is as large as it must be to a place with a margin. */
+#define CHECK_PACK(type, field, outer, inner, count, length, width)                                \
+    do {                                                                                           \
+        const int64_t cells = (count - 1) * (outer) + (length - 1) * (inner) + 1;                  \
+        const int64_t places = length * width + 20;                                                \
+        type *x = malloc((size_t)cells * sizeof *x), *y = malloc((size_t)places * sizeof *y);      \
+        for (int64_t i = 0; i < cells; i++) x[i] = (type)i;                                        \
+        for (int64_t i = 0; i < places; i++) y[i] = -1;                                            \
+        table->field.pack(x, outer, inner, count, length, width, y);                               \
+        for (int64_t i = 0; i < places; i++) {                                                     \
+            const int64_t k = i / width, o = i % width;                                            \
+            const type    want = k < length && o < count ? x[o * (outer) + k * (inner)] : -1;      \
+            ck_assert_msg(y[i] == want, "%s: %d by %d, %d apart: place %d", table->isa, (int)count,\
+                          (int)length, (int)width, (int)i);                                        \
+        }                                                                                          \
+        free(x);                                                                                   \
+        free(y);                                                                                   \
+    } while (0)
+
+/* Every number of rows and length up to two vectors and a bit, adjacent along i, along k, and along
+ * neither: each number at its place, nothing else read or written. */
+START_TEST(pack)
+{
+    const tri_kernels *table = tri_kernel_table_named(names[_i]);
+    if (table == NULL) return;
+    for (int64_t count = 1; count <= 35; count++)
+        for (int64_t length = 1; length <= 35; length++) {
+            const int64_t width = count + length % 3;
+            CHECK_PACK(float, f32, 1, count + 1, count, length, width);
+            CHECK_PACK(float, f32, length + 2, 1, count, length, width);
+            CHECK_PACK(float, f32, 2, 2 * count, count, length, width);
+            CHECK_PACK(double, f64, 1, count + 1, count, length, width);
+            CHECK_PACK(double, f64, length + 2, 1, count, length, width);
+            CHECK_PACK(double, f64, 2, 2 * count, count, length, width);
+        }
+}
+END_TEST
+
 START_TEST(choice)
 {
     ck_assert_int_eq(tr_set_isa("portable"), TR_OK);
@@ -571,6 +609,7 @@ int main(void)
     tcase_add_loop_test(tables, compare, 0, NAMES);
     tcase_add_loop_test(tables, reductions, 0, NAMES);
     tcase_add_loop_test(tables, adam, 0, NAMES);
+    tcase_add_loop_test(tables, pack, 0, NAMES);
     suite_add_tcase(suite, tables);
     TCase *dispatch = tcase_create("dispatch");
     tcase_add_test(dispatch, choice);

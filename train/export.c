@@ -27,7 +27,7 @@ static const char *attribute(const tr_module *m)
     char *name = tr_scope_alloc(strlen(m->path) + 1);
     for (size_t i = 0; name != NULL && m->path[i] != '\0'; i++)
         name[i] = isalnum((unsigned char)m->path[i]) ? m->path[i] : '_';
-    return name;
+    return name != NULL ? name : ""; /* out of memory: recorded, and nothing will be written */
 }
 
 static tr_status fail_layer(const tr_module *m, const char *what)
