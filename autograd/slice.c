@@ -219,10 +219,15 @@ tr_tensor *tr_stack(tr_tensor *const *parts, int count, int axis)
 {
     if (!tri_given(parts, "stack: the list of parts")) return NULL;
     if (tri_failed()) return NULL;
-    tr_tensor **raised = tr_scope_alloc((uint64_t)(count > 0 ? count : 1) * sizeof *raised);
+    if (count < 1) {
+        tr_fail(TR_ERR_VALUE, "stack: %d parts were given, 1 is needed", count);
+        return NULL;
+    }
+    tr_tensor **raised = tr_scope_alloc((uint64_t)count * sizeof *raised);
     if (raised == NULL) return NULL;
     for (int i = 0; i < count; i++) {
         if (!tri_usable(parts[i], "stack")) return NULL;
+        if (i == 0 && tri_axis(axis, parts[0]->rank + 1, "stack") < 0) return NULL;
         if (i > 0 && !tr_same_shape(parts[i], parts[0])) {
             char first[200];
             return tri_refuse(TR_ERR_SHAPE, "stack", parts[i], "shapes differ: the first is %s",

@@ -97,6 +97,13 @@ tr_tensor *tr_traverse(tr_model *model, tr_tensor *code, const int64_t *latent, 
         tr_fail(TR_ERR_DTYPE, "traverse: the code is %s, expected f32", tr_dtype_name(code->dtype));
         return NULL;
     }
+    const tr_shape shape = tr_code_shape(model);
+    if (shape.rank == 0) return NULL;
+    if (d != tri_shape_numel(shape)) {
+        tr_fail(TR_ERR_SHAPE, "traverse: the code has %lld numbers, the model's have %lld",
+                (long long)d, (long long)tri_shape_numel(shape));
+        return NULL;
+    }
     tr_tensor *z = tr_empty(TR_F32, TR_SHAPE(count * steps, d));
     for (int64_t i = 0; i < count * steps && z != NULL; i++) {
         const int64_t k = latent[i / steps];
