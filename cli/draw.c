@@ -101,7 +101,7 @@ int run_reconstruct(const args *a)
     tr_tensor *x = tr_show_images(run->dataset, int_of(a, "count", 20));
     tr_tensor *y = tr_model_reconstruct(run->model, x);
     if (y == NULL) return end_run();
-    const figure figures[] = { { "mse", "average per pixel", tr_item(tr_mse(y, x, TR_MEAN)) },
+    const figure figures[] = { { "mse", "average per value", tr_item(tr_mse(y, x, TR_MEAN)) },
                                { "psnr", "dB", psnr(y, x) } };
     return finish(a, run, interleave((tr_tensor *[]){ x, y }, 2, COLUMNS), COLUMNS, figures, 2);
 }

@@ -121,7 +121,7 @@ static int measure_extras(const args *a, const tr_run *run, int64_t count, extra
 {
     int          n = 0;
     const double mse = reconstruction_error(run, count);
-    e[n++] = (extra){ "reconstruction_mse", "reconstruction MSE", "average per pixel", mse };
+    e[n++] = (extra){ "reconstruction_mse", "reconstruction MSE", "average per value", mse };
     e[n++] = (extra){ "reconstruction_psnr", "reconstruction PSNR", "dB", -10 * log10(mse) };
     if (has(a, "nll"))
         e[n++] =

@@ -349,5 +349,5 @@ tr_status tr_run_set_epochs(tr_run *run, int64_t epochs)
 
 const char *tr_unit_name(tr_loss_unit unit)
 {
-    return unit == TR_PER_IMAGE ? "nats per image" : "average per pixel";
+    return unit == TR_PER_IMAGE ? "nats per image" : "average per value";
 }

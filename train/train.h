@@ -214,7 +214,7 @@ TR_API tr_status tr_run_train(tr_run *run, const tr_callbacks *callbacks);
 /* Metrics of the last row, or NULL. */
 TR_API const tr_epoch *tr_run_last(const tr_run *run);
 
-/* "BCE"-style name of the unit: "average per pixel" or "nats per image". */
+/* "BCE"-style name of the unit: "average per value" or "nats per image". */
 TR_API const char *tr_unit_name(tr_loss_unit unit);
 
 /* The arguments of `tenrec` that repeat the run, "train vae --data ...", in the innermost scope. */
