@@ -165,13 +165,4 @@ static inline void expect_third_derivatives(const char *name, int example)
     tr_scope_pop(scope);
 }
 
-/* The result must be an error with exactly this text. */
-static inline void expect_error(const void *result, const char *text)
-{
-    ck_assert_ptr_null(result);
-    ck_assert_ptr_nonnull(tr_error());
-    ck_assert_str_eq(tr_error(), text);
-    tr_error_clear();
-}
-
 #endif

@@ -146,21 +146,4 @@ static inline void on_every_isa(void (*body)(void))
     for (int place = 0; next_isa(&place);) body();
 }
 
-/* One program: one suite of the given tests. */
-static inline int run_suite(const char *name, const TTest *const *tests, size_t count)
-{
-    Suite *suite = suite_create(name);
-    TCase *all = tcase_create("all");
-    tcase_set_timeout(all, 0);
-    tcase_add_checked_fixture(all, tr_error_clear, NULL); /* of a test that failed before */
-    for (size_t i = 0; i < count; i++) tcase_add_test(all, tests[i]);
-    suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_set_fork_status(runner, CK_NOFORK); /* what a test sets up lives on */
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
-
 #endif

@@ -44,18 +44,4 @@ static inline void assert_same_run(const char *a, const char *b)
     ck_assert_msg(system(command) == 0, "%s and %s differ", a, b);
 }
 
-static inline int run_one_test(const char *name, const TTest *const *tests, size_t count)
-{
-    TCase *cases = tcase_create(name);
-    tcase_set_timeout(cases, 0);
-    for (size_t i = 0; i < count; i++) tcase_add_test(cases, tests[i]);
-    Suite *suite = suite_create(name);
-    suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
-}
-
 #endif

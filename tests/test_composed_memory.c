@@ -3,6 +3,7 @@
  * allocated. */
 #include "nn/nn.h"
 #include "tests/numeric.h"
+#include "tests/suite.h"
 
 static int64_t allowed; /* allocations that still succeed */
 
@@ -121,6 +122,9 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = { every_failed_allocation_is_an_error };
-    return run_suite("composed memory", tests, sizeof tests / sizeof tests[0]);
+    const test_entry tests[] = {
+        { every_failed_allocation_is_an_error },
+        { 0 },
+    };
+    return run_tests("composed memory", NULL, NULL, tests);
 }

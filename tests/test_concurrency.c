@@ -4,6 +4,7 @@
  */
 #include "tests/files.h"
 #include "tests/small.h"
+#include "tests/suite.h"
 
 #include <dirent.h>
 #include <pthread.h>
@@ -137,8 +138,12 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = { no_more_threads_than_were_asked_for, a_forked_child_computes,
-                                   signals_are_left_to_the_program,
-                                   threads_do_not_disturb_each_other };
-    return run_one_test("concurrency", tests, 4);
+    const test_entry tests[] = {
+        { no_more_threads_than_were_asked_for },
+        { a_forked_child_computes },
+        { signals_are_left_to_the_program },
+        { threads_do_not_disturb_each_other },
+        { 0 },
+    };
+    return run_tests("concurrency", NULL, NULL, tests);
 }

@@ -3,6 +3,7 @@
  * integers: results must be exact. The bounds of x are tested by comparing coordinates with the
  * shape here, never by the arithmetic that the library uses. */
 #include "numeric.h"
+#include "tests/suite.h"
 
 #include <math.h>
 
@@ -207,7 +208,10 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = { equals_the_formula_on_random_cases,
-                                   is_adjoint_and_the_same_on_any_number_of_threads };
-    return run_suite("conv", tests, sizeof tests / sizeof tests[0]);
+    const test_entry tests[] = {
+        { equals_the_formula_on_random_cases },
+        { is_adjoint_and_the_same_on_any_number_of_threads },
+        { 0 },
+    };
+    return run_tests("conv", NULL, NULL, tests);
 }

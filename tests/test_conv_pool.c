@@ -3,6 +3,7 @@
  * results must be exactly equal, on every instruction set, for any window, kernel and number of
  * channels; and the same bits on one, two and three threads. */
 #include "numeric.h"
+#include "tests/suite.h"
 
 typedef struct sizes {
     int64_t  n, h, w, c, k, kh, kw, window;
@@ -122,6 +123,10 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = { equals_its_parts, same_bits_on_any_number_of_threads };
-    return run_suite("conv_pool", tests, sizeof tests / sizeof tests[0]);
+    const test_entry tests[] = {
+        { equals_its_parts },
+        { same_bits_on_any_number_of_threads },
+        { 0 },
+    };
+    return run_tests("conv_pool", NULL, NULL, tests);
 }

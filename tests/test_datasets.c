@@ -2,8 +2,7 @@
  * present. */
 #include "datasets/datasets.h"
 #include "tests/files.h"
-
-#include <check.h>
+#include "tests/suite.h"
 
 #ifdef TENREC_HAVE_ZLIB
 #include <zlib.h>
@@ -27,13 +26,10 @@ static void teardown(void)
     tr_error_clear();
 }
 
-static void expect_error(const char *spec, tr_status kind, const char *message)
+static void expect_open_error(const char *spec, tr_status kind, const char *message)
 {
     ck_assert_ptr_null(tr_dataset_open(spec, NULL));
-    ck_assert_ptr_nonnull(tr_error());
-    ck_assert_str_eq(tr_error(), message);
-    ck_assert_int_eq(tr_status_get(), kind);
-    tr_error_clear();
+    expect_error(kind, message);
 }
 
 /* --- Specifications -------------------------------------------------------------------- */
@@ -58,8 +54,8 @@ START_TEST(unknown_kind)
     for (int i = 0; tr_dataset_kind_at(i); i++)
         ck_assert_ptr_nonnull(strstr(tr_error(), tr_dataset_kind_at(i)->usage));
     tr_error_clear();
-    expect_error(NULL, TR_ERR_VALUE, "dataset: the specification is NULL");
-    expect_error("idx", TR_ERR_VALUE, "idx: which file? expected idx:IMAGES or idx:IMAGES,LABELS");
+    expect_open_error(NULL, TR_ERR_VALUE, "dataset: the specification is NULL");
+    expect_open_error("idx", TR_ERR_VALUE, "idx: which file? expected idx:IMAGES or idx:IMAGES,LABELS");
     ck_assert_ptr_null(tr_dataset_open("idx:x", &(tr_dataset_options){ .test_fraction = 1.5 }));
     ck_assert_str_eq(tr_error(),
                      "dataset: test_fraction is 1.5, expected more than 0 and at most 1");
@@ -85,17 +81,17 @@ END_TEST
 
 START_TEST(places)
 {
-    expect_error(
+    expect_open_error(
         "mnist", TR_ERR_FILE,
         "mnist: no train-images-idx3-ubyte or train-images-idx3-ubyte.gz in data/mnist, data, "
         "/nowhere/tenrec/mnist, /nowhere/tenrec (TENREC_DATA is not set): run "
         "scripts/download mnist");
     setenv("TENREC_DATA", "/elsewhere", 1);
-    expect_error("fashion-mnist", TR_ERR_FILE,
+    expect_open_error("fashion-mnist", TR_ERR_FILE,
                  "fashion-mnist: no train-images-idx3-ubyte or train-images-idx3-ubyte.gz in "
                  "data/fashion-mnist, /elsewhere/fashion-mnist, /nowhere/tenrec/fashion-mnist: run "
                  "scripts/download fashion-mnist");
-    expect_error("mnist:/there", TR_ERR_FILE,
+    expect_open_error("mnist:/there", TR_ERR_FILE,
                  "mnist: no train-images-idx3-ubyte or train-images-idx3-ubyte.gz in /there: "
                  "scripts/download mnist /there fetches it");
 }
@@ -153,7 +149,7 @@ START_TEST(found_in_environment)
         "mnist: no t10k-images-idx3-ubyte or t10k-images-idx3-ubyte.gz in %s, where other files "
         "of the set are: scripts/download mnist %s fetches it",
         folder, folder);
-    expect_error("mnist", TR_ERR_FILE, expected);
+    expect_open_error("mnist", TR_ERR_FILE, expected);
     write_mnist(10, "t10k");
     tr_dataset *d = tr_dataset_open("mnist", NULL);
     ck_assert_msg(d != NULL, "%s", tr_error());
@@ -172,7 +168,7 @@ START_TEST(mnist_of_another_size)
 {
     uint8_t images[16 + 4] = { 0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 2 };
     write_file("train-images-idx3-ubyte", images, sizeof images);
-    expect_error("mnist:.", TR_ERR_FILE,
+    expect_open_error("mnist:.", TR_ERR_FILE,
                  "./train-images-idx3-ubyte: holds images 2 x 2 x 1, expected 28 x 28 x 1");
 }
 END_TEST
@@ -186,7 +182,7 @@ static const uint8_t good[16 + 12] = { 0, 0, 8, 3,  0,   0,   0,   2,   0, 0, 0,
 static void expect_idx_error(const uint8_t *bytes, size_t count, const char *message)
 {
     write_file("x", bytes, count);
-    expect_error("idx:x", TR_ERR_FILE, message);
+    expect_open_error("idx:x", TR_ERR_FILE, message);
 }
 
 START_TEST(idx_good)
@@ -229,8 +225,8 @@ START_TEST(idx_broken)
     memset(b + 4, 0xff, 12); /* 2^96: a product that overflows */
     expect_idx_error(b, sizeof good,
                      "x: its header promises 9223372036854775807 values, at most 12 can follow");
-    expect_error("idx:absent", TR_ERR_FILE, "absent: cannot be read: No such file or directory");
-    expect_error("idx:.", TR_ERR_FILE, ".: is not a regular file");
+    expect_open_error("idx:absent", TR_ERR_FILE, "absent: cannot be read: No such file or directory");
+    expect_open_error("idx:.", TR_ERR_FILE, ".: is not a regular file");
 }
 END_TEST
 
@@ -239,7 +235,7 @@ START_TEST(idx_labels)
     uint8_t labels[8 + 3] = { 0, 0, 8, 1, 0, 0, 0, 3, 4, 0, 9 };
     write_file("x", good, sizeof good);
     write_file("y", labels, sizeof labels);
-    expect_error("idx:x,y", TR_ERR_FILE, "y: has 3 labels, but there are 2 images");
+    expect_open_error("idx:x,y", TR_ERR_FILE, "y: has 3 labels, but there are 2 images");
     labels[7] = 2;
     write_file("y", labels, 10);
     tr_dataset *d = tr_dataset_open("idx:x,y", &(tr_dataset_options){ .test_fraction = 0.5 });
@@ -251,7 +247,7 @@ START_TEST(idx_labels)
     write_mnist(12, "train");
     uint8_t wrong[8 + 12] = { 0, 0, 8, 1, 0, 0, 0, 12, 1, 2, 3, 10 };
     write_file("train-labels-idx1-ubyte", wrong, sizeof wrong);
-    expect_error("mnist:.", TR_ERR_FILE,
+    expect_open_error("mnist:.", TR_ERR_FILE,
                  "./train-labels-idx1-ubyte: label 3 is 10, expected 0 to 9");
 }
 END_TEST
@@ -303,10 +299,10 @@ START_TEST(gzip_broken)
     uint8_t b[64];
     memcpy(b, good, sizeof good);
     write_gzip("x.gz", b, sizeof good - 1);
-    expect_error("idx:x.gz", TR_ERR_FILE,
+    expect_open_error("idx:x.gz", TR_ERR_FILE,
                  "x.gz: ends at byte 27 inside the values, 1 bytes are missing");
     write_gzip("x.gz", b, sizeof good + 1);
-    expect_error("idx:x.gz", TR_ERR_FILE,
+    expect_open_error("idx:x.gz", TR_ERR_FILE,
                  "x.gz: goes on after byte 28, where its header says it ends");
     memset(b + 4, 0x7f, 12);
     write_gzip("x.gz", b, sizeof good);
@@ -322,7 +318,7 @@ START_TEST(gzip_broken)
     fclose(f);
     bytes[n - 6] ^= 0x40; /* the checksum */
     write_file("x.gz", bytes, n);
-    expect_error("idx:x.gz", TR_ERR_FILE,
+    expect_open_error("idx:x.gz", TR_ERR_FILE,
                  "x.gz: the compressed data are damaged: fetch the file again");
     write_file("x.gz", bytes, n - 9); /* cut inside the deflate stream */
     ck_assert_ptr_null(tr_dataset_open("idx:x.gz", NULL));
@@ -359,7 +355,7 @@ END_TEST
 START_TEST(gzip_missing)
 {
     write_file("x.gz", good, sizeof good);
-    expect_error("idx:x.gz", TR_ERR_FILE,
+    expect_open_error("idx:x.gz", TR_ERR_FILE,
                  "x.gz: this build reads no gzip files: install zlib's development package "
                  "(zlib1g-dev, zlib-devel) and rebuild, or gunzip the file");
 }
@@ -369,32 +365,26 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("datasets");
-    TCase *tests = tcase_create("datasets");
-    tcase_add_checked_fixture(tests, setup, teardown);
-    tcase_set_timeout(tests, 60);
-    tcase_add_test(tests, kinds);
-    tcase_add_test(tests, unknown_kind);
-    tcase_add_test(tests, ranges);
-    tcase_add_test(tests, places);
-    tcase_add_test(tests, a_relative_place_is_made_absolute);
-    tcase_add_test(tests, found_in_environment);
-    tcase_add_test(tests, mnist_of_another_size);
-    tcase_add_test(tests, idx_good);
-    tcase_add_test(tests, idx_broken);
-    tcase_add_test(tests, idx_labels);
-    tcase_add_test(tests, split_of_one_piece);
+    const test_entry tests[] = {
+        { kinds },
+        { unknown_kind },
+        { ranges },
+        { places },
+        { a_relative_place_is_made_absolute },
+        { found_in_environment },
+        { mnist_of_another_size },
+        { idx_good },
+        { idx_broken },
+        { idx_labels },
+        { split_of_one_piece },
 #ifdef TENREC_HAVE_ZLIB
-    tcase_add_test(tests, gzip_equals_plain);
-    tcase_add_test(tests, gzip_broken);
-    tcase_add_test(tests, real_mnist);
+        { gzip_equals_plain },
+        { gzip_broken },
+        { real_mnist },
 #else
-    tcase_add_test(tests, gzip_missing);
+        { gzip_missing },
 #endif
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+        { 0 },
+    };
+    return run_tests("datasets", setup, teardown, tests);
 }

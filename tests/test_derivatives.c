@@ -1,17 +1,10 @@
 /* test_derivatives.c: Jacobians, Hessians and products against formulas, hooks, checkpoints. */
 #include "nn/nn.h"
 #include "tensor/core.h"
+#include "tests/suite.h"
 
-#include <check.h>
 #include <math.h>
 #include <string.h>
-
-static void expect_error(tr_status kind, const char *message)
-{
-    ck_assert_int_eq(tr_status_get(), kind);
-    ck_assert_str_eq(tr_error(), message);
-    tr_error_clear();
-}
 
 static double largest_difference(tr_tensor *a, tr_tensor *b)
 {
@@ -237,21 +230,16 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("derivatives");
-    TCase *tests = tcase_create("derivatives");
-    suite_add_tcase(suite, tests);
-    tcase_set_timeout(tests, 60);
-    tcase_add_test(tests, jacobian_is_the_formula);
-    tcase_add_test(tests, hessian_is_the_formula);
-    tcase_add_test(tests, constants_have_zero_derivatives);
-    tcase_add_test(tests, wrong_directions_are_refused);
-    tcase_add_test(tests, hooks_see_and_replace);
-    tcase_add_test(tests, checkpoint_gives_the_same_bits);
-    tcase_add_test(tests, checkpoint_keeps_little);
-    tcase_add_test(tests, a_checkpoint_of_nothing_is_refused);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    const test_entry tests[] = {
+        { jacobian_is_the_formula },
+        { hessian_is_the_formula },
+        { constants_have_zero_derivatives },
+        { wrong_directions_are_refused },
+        { hooks_see_and_replace },
+        { checkpoint_gives_the_same_bits },
+        { checkpoint_keeps_little },
+        { a_checkpoint_of_nothing_is_refused },
+        { 0 },
+    };
+    return run_tests("derivatives", NULL, NULL, tests);
 }

@@ -2,8 +2,8 @@
  * index. */
 #include "datasets/datasets.h"
 #include "datasets/stroke.h"
+#include "tests/suite.h"
 
-#include <check.h>
 #include <string.h>
 
 static uint64_t hash_bytes(const void *bytes, size_t n) /* FNV-1a */
@@ -127,17 +127,13 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("digits");
-    TCase *tests = tcase_create("digits");
-    tcase_add_test(tests, sizes_and_labels);
-    tcase_add_test(tests, pure_function);
-    tcase_add_test(tests, looks_in_numbers);
-    tcase_add_test(tests, distance_to_a_line);
-    tcase_add_test(tests, takes_no_argument);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    const test_entry tests[] = {
+        { sizes_and_labels },
+        { pure_function },
+        { looks_in_numbers },
+        { distance_to_a_line },
+        { takes_no_argument },
+        { 0 },
+    };
+    return run_tests("digits", NULL, NULL, tests);
 }

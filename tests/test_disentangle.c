@@ -1,7 +1,7 @@
 /* test_disentangle.c: scores of codes that are known to be perfect, mixed, doubled or unrelated. */
 #include "train/train.h"
+#include "tests/suite.h"
 
-#include <check.h>
 #include <math.h>
 
 enum { N = 6000, K = 4 };
@@ -118,18 +118,14 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("disentangle");
-    TCase *scores = tcase_create("scores");
-    tcase_add_test(scores, a_perfect_code_scores_one);
-    tcase_add_test(scores, a_rotated_code_tells_all_but_is_entangled);
-    tcase_add_test(scores, a_doubled_code_has_no_gap);
-    tcase_add_test(scores, noise_tells_nothing);
-    tcase_add_test(scores, classes_and_angles_are_told);
-    tcase_add_test(scores, codes_are_rows);
-    suite_add_tcase(suite, scores);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed > 0;
+    const test_entry tests[] = {
+        { a_perfect_code_scores_one },
+        { a_rotated_code_tells_all_but_is_entangled },
+        { a_doubled_code_has_no_gap },
+        { noise_tells_nothing },
+        { classes_and_angles_are_told },
+        { codes_are_rows },
+        { 0 },
+    };
+    return run_tests("disentangle", NULL, NULL, tests);
 }

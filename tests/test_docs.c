@@ -2,6 +2,7 @@
 #include "autograd/registry.h"
 #include "tests/files.h"
 #include "tests/numeric.h"
+#include "tests/suite.h"
 
 START_TEST(ops_page_is_what_the_descriptors_say)
 {
@@ -32,7 +33,10 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = { ops_page_is_what_the_descriptors_say,
-                                   an_unwritable_page_is_an_error };
-    return run_suite("docs", tests, sizeof tests / sizeof tests[0]);
+    const test_entry tests[] = {
+        { ops_page_is_what_the_descriptors_say },
+        { an_unwritable_page_is_an_error },
+        { 0 },
+    };
+    return run_tests("docs", NULL, NULL, tests);
 }

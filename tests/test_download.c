@@ -1,8 +1,7 @@
 /* scripts/download without a network: usage, unreachable and wrong mirrors, and, with checksums put
  * into a copy of the script, complete and interrupted downloads from a mirror in a folder. */
 #include "tests/files.h"
-
-#include <check.h>
+#include "tests/suite.h"
 
 static const char *folder;
 static char output[4096];
@@ -126,20 +125,14 @@ int main(void)
         printf("skipped: curl, md5sum, tar and gzip are needed\n");
         return 0;
     }
-    Suite *suite = suite_create("download");
-    TCase *tests = tcase_create("download");
-    tcase_add_checked_fixture(tests, setup, teardown);
-    tcase_set_timeout(tests, 60);
-    tcase_add_test(tests, usage);
-    tcase_add_test(tests, no_network);
-    tcase_add_test(tests, wrong_files);
-    tcase_add_test(tests, complete);
-    tcase_add_test(tests, goes_on);
-    tcase_add_test(tests, archive);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    const test_entry tests[] = {
+        { usage },
+        { no_network },
+        { wrong_files },
+        { complete },
+        { goes_on },
+        { archive },
+        { 0 },
+    };
+    return run_tests("download", setup, teardown, tests);
 }

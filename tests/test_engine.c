@@ -3,17 +3,10 @@
  * gradient rules are in test_gradcheck.c. */
 #include "tests/numeric.h"
 #include "autograd/tape.h"
+#include "tests/suite.h"
 
 #include <math.h>
 #include <stdio.h>
-
-static void expect_error(tr_status kind, const char *text)
-{
-    ck_assert_msg(tr_error() != NULL, "no error, expected: %s", text);
-    ck_assert_str_eq(tr_error(), text);
-    ck_assert_int_eq(tr_status_get(), kind);
-    tr_error_clear();
-}
 
 static tr_tensor *vector(int64_t n, const double *values)
 {
@@ -368,23 +361,26 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = { sums_the_gradients_of_a_value_used_twice,
-                                   sums_the_gradients_of_skip_connections,
-                                   adds_up_over_backward_calls_until_cleared,
-                                   differentiates_by_intermediate_tensors,
-                                   sums_over_outputs_with_their_cotangents,
-                                   differentiates_three_times,
-                                   a_gradient_without_graph_is_not_differentiated,
-                                   records_nothing_when_told_so,
-                                   stops_at_detached_values,
-                                   a_scope_forgets_its_part_of_the_tape,
-                                   differentiates_a_graph_of_a_million_operations,
-                                   notices_changes_in_place,
-                                   wants_one_value_or_a_cotangent,
-                                   refuses_what_cannot_be_a_variable,
-                                   names_operation_and_arguments,
-                                   names_the_first_operation_that_gives_nan_or_inf,
-                                   takes_operations_from_user_code,
-                                   checks_the_shape_that_a_rule_gives };
-    return run_suite("engine", tests, sizeof tests / sizeof tests[0]);
+    const test_entry tests[] = {
+        { sums_the_gradients_of_a_value_used_twice },
+        { sums_the_gradients_of_skip_connections },
+        { adds_up_over_backward_calls_until_cleared },
+        { differentiates_by_intermediate_tensors },
+        { sums_over_outputs_with_their_cotangents },
+        { differentiates_three_times },
+        { a_gradient_without_graph_is_not_differentiated },
+        { records_nothing_when_told_so },
+        { stops_at_detached_values },
+        { a_scope_forgets_its_part_of_the_tape },
+        { differentiates_a_graph_of_a_million_operations },
+        { notices_changes_in_place },
+        { wants_one_value_or_a_cotangent },
+        { refuses_what_cannot_be_a_variable },
+        { names_operation_and_arguments },
+        { names_the_first_operation_that_gives_nan_or_inf },
+        { takes_operations_from_user_code },
+        { checks_the_shape_that_a_rule_gives },
+        { 0 },
+    };
+    return run_tests("engine", NULL, NULL, tests);
 }

@@ -5,6 +5,7 @@
 #include "tests/failing.h"
 #include "tests/files.h"
 #include "tests/small.h"
+#include "tests/suite.h"
 
 static const char *folder;
 
@@ -367,6 +368,9 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = { functions };
-    return run_one_test("every function", tests, 1);
+    const test_entry tests[] = {
+        { functions },
+        { 0 },
+    };
+    return run_tests("every function", NULL, NULL, tests);
 }

@@ -1,8 +1,8 @@
 /* test_export.c: models written for PyTorch give the same codes and pictures there; NumPy reads
  * .npz. Skipped where there is no Python with these packages. */
 #include "train/train.h"
+#include "tests/suite.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -269,18 +269,12 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("export");
-    TCase *files = tcase_create("files");
-    tcase_set_timeout(files, 600);
-    tcase_add_checked_fixture(files, make_folder, remove_folder);
-    tcase_add_test(files, torch_computes_the_same);
-    tcase_add_test(files, layers_of_ones_own);
-    tcase_add_test(files, what_torch_has_no_layer_for);
-    tcase_add_test(files, npz_is_read_by_numpy);
-    suite_add_tcase(suite, files);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    const test_entry tests[] = {
+        { torch_computes_the_same },
+        { layers_of_ones_own },
+        { what_torch_has_no_layer_for },
+        { npz_is_read_by_numpy },
+        { 0 },
+    };
+    return run_tests("export", make_folder, remove_folder, tests);
 }

@@ -4,8 +4,8 @@
 #include "tensor/core.h"
 #include "tests/files.h"
 #include "tests/golden/npy.h"
+#include "tests/suite.h"
 
-#include <check.h>
 #include <signal.h>
 #include <sys/resource.h>
 
@@ -742,41 +742,25 @@ END_TEST
 
 int main(void)
 {
-    /* clang-format off */
-    const struct {
-        const char *name;
-        const TTest *test;
-    } tests[] = {
-        { "safetensors: round trip", round_trip },
-        { "byte order", byte_order },
-        { "safetensors: bytes", exact_bytes },
-        { "safetensors: metadata", metadata },
-        { "safetensors: many tensors", many_tensors },
-        { "safetensors: save errors", save_errors },
-        { "full disk", full_disk },
-        { "out of memory", out_of_memory },
-        { "safetensors: hostile", hostile_safetensors },
-        { "safetensors: header lengths", header_lengths },
-        { "safetensors: bombs", bombs },
-        { "safetensors: cut and changed", cut_and_changed },
-        { "npy: round trip", npy_round_trip },
-        { "npy: NumPy", npy_from_numpy },
-        { "npy: hostile", hostile_npy_files },
-        { "npy: cut", npy_cut },
-        { "memory", memory },
+    const test_entry tests[] = {
+        { round_trip },
+        { byte_order },
+        { exact_bytes },
+        { metadata },
+        { many_tensors },
+        { save_errors },
+        { full_disk },
+        { out_of_memory },
+        { hostile_safetensors },
+        { header_lengths },
+        { bombs },
+        { cut_and_changed },
+        { npy_round_trip },
+        { npy_from_numpy },
+        { hostile_npy_files },
+        { npy_cut },
+        { memory },
+        { 0 },
     };
-    /* clang-format on */
-    Suite *suite = suite_create("files");
-    for (size_t i = 0; i < COUNT(tests); i++) {
-        TCase *c = tcase_create(tests[i].name);
-        tcase_add_checked_fixture(c, setup, teardown);
-        tcase_add_test(c, tests[i].test);
-        tcase_set_timeout(c, 60);
-        suite_add_tcase(suite, c);
-    }
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_tests("files", setup, teardown, tests);
 }

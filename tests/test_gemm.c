@@ -2,6 +2,7 @@
  * that every order of summation gives exactly the same result, and any difference is an error of
  * indexing. The target check-exact runs more cases. */
 #include "numeric.h"
+#include "tests/suite.h"
 
 #include <math.h>
 
@@ -183,9 +184,12 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = { equals_the_obvious_loops_on_random_cases,
-                                   equals_the_obvious_loops_on_large_cases,
-                                   gives_the_same_bits_on_any_number_of_threads,
-                                   applies_bias_and_activation };
-    return run_suite("gemm", tests, sizeof tests / sizeof tests[0]);
+    const test_entry tests[] = {
+        { equals_the_obvious_loops_on_random_cases },
+        { equals_the_obvious_loops_on_large_cases },
+        { gives_the_same_bits_on_any_number_of_threads },
+        { applies_bias_and_activation },
+        { 0 },
+    };
+    return run_tests("gemm", NULL, NULL, tests);
 }

@@ -3,6 +3,7 @@
  * golden/elementwise.txt and says what its numbers are). Each case below has its namesake there. */
 #include "nn/nn.h"
 #include "tests/golden.h"
+#include "tests/suite.h"
 
 /* --- The cases -------------------------------------------------------------------------------- */
 
@@ -180,6 +181,10 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = { equal_to_pytorch, two_thousand_cases };
-    return run_suite("golden elementwise", tests, sizeof tests / sizeof tests[0]);
+    const test_entry tests[] = {
+        { equal_to_pytorch },
+        { two_thousand_cases },
+        { 0 },
+    };
+    return run_tests("golden elementwise", NULL, NULL, tests);
 }

@@ -4,6 +4,7 @@
  * roundings of the largest value. Each case below has its namesake there. */
 #include "nn/nn.h"
 #include "tests/numeric.h"
+#include "tests/suite.h"
 
 #include <math.h>
 
@@ -339,7 +340,11 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = { f64_equals_pytorch, f32_is_as_good_as_pytorch,
-                                   every_function_has_a_case };
-    return run_suite("golden structure", tests, sizeof tests / sizeof tests[0]);
+    const test_entry tests[] = {
+        { f64_equals_pytorch },
+        { f32_is_as_good_as_pytorch },
+        { every_function_has_a_case },
+        { 0 },
+    };
+    return run_tests("golden structure", NULL, NULL, tests);
 }

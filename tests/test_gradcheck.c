@@ -4,15 +4,8 @@
 #include "tests/numeric.h"
 
 #include "autograd/tape.h"
+#include "tests/suite.h"
 #include <stdio.h>
-
-static void expect_error(tr_status kind, const char *text)
-{
-    ck_assert_msg(tr_error() != NULL, "no error, expected: %s", text);
-    ck_assert_str_eq(tr_error(), text);
-    ck_assert_int_eq(tr_status_get(), kind);
-    tr_error_clear();
-}
 
 /* --- Rules of y = x x + x, right and wrong ---------------------------------------------------- */
 
@@ -330,13 +323,16 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = { catches_wrong_rules,
-                                   passes_a_right_rule,
-                                   restores_the_inputs_and_the_recording_flag,
-                                   a_function_without_graph_has_gradient_zero,
-                                   lists_the_worst_elements_in_order,
-                                   prints_a_table_of_the_worst_elements,
-                                   says_what_it_cannot_check,
-                                   builds_the_inputs_that_an_example_describes };
-    return run_suite("gradcheck", tests, sizeof tests / sizeof tests[0]);
+    const test_entry tests[] = {
+        { catches_wrong_rules },
+        { passes_a_right_rule },
+        { restores_the_inputs_and_the_recording_flag },
+        { a_function_without_graph_has_gradient_zero },
+        { lists_the_worst_elements_in_order },
+        { prints_a_table_of_the_worst_elements },
+        { says_what_it_cannot_check },
+        { builds_the_inputs_that_an_example_describes },
+        { 0 },
+    };
+    return run_tests("gradcheck", NULL, NULL, tests);
 }

@@ -5,8 +5,8 @@
  * and fuzz/targets.c. */
 #include "tests/files.h"
 #include "train/run.h"
+#include "tests/suite.h"
 
-#include <check.h>
 #include <math.h>
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -413,17 +413,11 @@ END_TEST
 
 int main(void)
 {
-    TCase *cases = tcase_create("hostile");
-    tcase_add_checked_fixture(cases, setup, teardown);
-    tcase_set_timeout(cases, 300);
-    tcase_add_test(cases, changed_headers);
-    tcase_add_test(cases, cut_at_every_byte);
-    tcase_add_test(cases, values_that_cannot_be);
-    Suite *suite = suite_create("hostile");
-    suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    const test_entry tests[] = {
+        { changed_headers },
+        { cut_at_every_byte },
+        { values_that_cannot_be },
+        { 0 },
+    };
+    return run_tests("hostile", setup, teardown, tests);
 }

@@ -1,5 +1,6 @@
 /* Gather, scatter-add, sorting and the range of indices against loops over single elements. */
 #include "cases.h"
+#include "tests/suite.h"
 
 static double modulo(int64_t value, int64_t bound)
 {
@@ -126,6 +127,11 @@ END_TEST
 
 int main(void)
 {
-    const TTest *tests[] = { test_indexing, test_sorting, test_range };
-    return run_suite("index", tests, sizeof tests / sizeof tests[0]);
+    const test_entry tests[] = {
+        { test_indexing },
+        { test_sorting },
+        { test_range },
+        { 0 },
+    };
+    return run_tests("index", NULL, NULL, tests);
 }

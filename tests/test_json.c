@@ -1,8 +1,8 @@
 /* The JSON reader on its own: values, look-ups, errors, and the writer's texts read back. What it
  * refuses is tested in test_files.c, through the headers of hostile files. */
 #include "tensor/json.h"
+#include "tests/suite.h"
 
-#include <check.h>
 #include <locale.h>
 #include <math.h>
 #include <string.h>
@@ -243,24 +243,19 @@ END_TEST
 
 int main(void)
 {
-    TCase *c = tcase_create("json");
-    tcase_add_checked_fixture(c, setup, teardown);
-    tcase_add_test(c, values);
-    tcase_add_test(c, single_values);
-    tcase_add_test(c, integers);
-    tcase_add_test(c, strings);
-    tcase_add_test(c, utf8);
-    tcase_add_test(c, look_ups);
-    tcase_add_test(c, offsets);
-    tcase_add_test(c, depth);
-    tcase_add_test(c, numbers);
-    tcase_add_test(c, numbers_in_another_locale);
-    tcase_add_test(c, texts);
-    Suite *suite = suite_create("json");
-    suite_add_tcase(suite, c);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    const test_entry tests[] = {
+        { values },
+        { single_values },
+        { integers },
+        { strings },
+        { utf8 },
+        { look_ups },
+        { offsets },
+        { depth },
+        { numbers },
+        { numbers_in_another_locale },
+        { texts },
+        { 0 },
+    };
+    return run_tests("json", setup, teardown, tests);
 }

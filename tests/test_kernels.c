@@ -2,8 +2,8 @@
  * Arguments are sampled over all bit patterns, with the edges that have caught others: zeros of
  * both signs, denormals, the largest values, infinities, NaN. */
 #include "tensor/kernels.h"
+#include "tests/suite.h"
 
-#include <check.h>
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
@@ -596,29 +596,22 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("kernels");
-    TCase *tables = tcase_create("tables");
-    tcase_set_timeout(tables, 120);
-    tcase_add_loop_test(tables, unary_f32, 0, NAMES);
-    tcase_add_loop_test(tables, unary_f64, 0, NAMES);
-    tcase_add_test(tables, every_function_has_a_reference);
-    tcase_add_loop_test(tables, zeros_have_the_sign_of_libm, 0, NAMES);
-    tcase_add_loop_test(tables, polygamma, 0, NAMES);
-    tcase_add_loop_test(tables, binary, 0, NAMES);
-    tcase_add_loop_test(tables, lengths, 0, NAMES);
-    tcase_add_loop_test(tables, compare, 0, NAMES);
-    tcase_add_loop_test(tables, reductions, 0, NAMES);
-    tcase_add_loop_test(tables, adam, 0, NAMES);
-    tcase_add_loop_test(tables, pack, 0, NAMES);
-    suite_add_tcase(suite, tables);
-    TCase *dispatch = tcase_create("dispatch");
-    tcase_add_test(dispatch, choice);
-    tcase_add_test(dispatch, environment);
-    tcase_add_test(dispatch, environment_named);
-    suite_add_tcase(suite, dispatch);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed > 0;
+    const test_entry tests[] = {
+        { unary_f32, NAMES },
+        { unary_f64, NAMES },
+        { every_function_has_a_reference },
+        { zeros_have_the_sign_of_libm, NAMES },
+        { polygamma, NAMES },
+        { binary, NAMES },
+        { lengths, NAMES },
+        { compare, NAMES },
+        { reductions, NAMES },
+        { adam, NAMES },
+        { pack, NAMES },
+        { choice },
+        { environment },
+        { environment_named },
+        { 0 },
+    };
+    return run_tests("kernels", NULL, NULL, tests);
 }

@@ -2,8 +2,8 @@
  */
 #include "datasets/datasets.h"
 #include "tensor/core.h"
+#include "tests/suite.h"
 
-#include <check.h>
 #include <string.h>
 
 static tr_dataset *digits;
@@ -186,24 +186,22 @@ START_TEST(marks_changes)
 }
 END_TEST
 
-static void expect_error(tr_loader_options options, const char *message)
+static void expect_loader_error(tr_loader_options options, const char *message)
 {
-    ck_assert_ptr_null(tr_loader_new(digits, &options));
-    ck_assert_str_eq(tr_error(), message);
-    tr_error_clear();
+    expect_null(tr_loader_new(digits, &options), message);
 }
 
 START_TEST(errors)
 {
-    expect_error((tr_loader_options){ .batch = -1 },
+    expect_loader_error((tr_loader_options){ .batch = -1 },
                  "loader: batch is -1, expected 1 or more, or 0 for the default");
-    expect_error((tr_loader_options){ .limit = -7 },
+    expect_loader_error((tr_loader_options){ .limit = -7 },
                  "loader: limit is -7, expected 1 or more, or 0 for the default");
-    expect_error((tr_loader_options){ .begin = 10, .end = 60001 },
+    expect_loader_error((tr_loader_options){ .begin = 10, .end = 60001 },
                  "loader: images 10 to 60001 of digits's train split, which has 60000");
-    expect_error((tr_loader_options){ .split = TR_TEST, .begin = 10000 },
+    expect_loader_error((tr_loader_options){ .split = TR_TEST, .begin = 10000 },
                  "loader: no image of digits's test split is chosen: begin and end are 10000");
-    expect_error((tr_loader_options){ .limit = 5, .batch = 6, .drop_last = true },
+    expect_loader_error((tr_loader_options){ .limit = 5, .batch = 6, .drop_last = true },
                  "loader: 5 images make no full batch of 6, and drop_last is set");
     ck_assert_ptr_null(tr_loader_new(NULL, NULL));
     ck_assert_str_eq(tr_error(), "loader: the dataset is NULL");
@@ -220,23 +218,18 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("loader");
-    TCase *tests = tcase_create("loader");
-    tcase_add_checked_fixture(tests, setup, NULL);
-    tcase_add_test(tests, in_order);
-    tcase_add_test(tests, shuffled_covers);
-    tcase_add_test(tests, order_is_the_permutation);
-    tcase_add_test(tests, drop_last);
-    tcase_add_test(tests, whole_batches);
-    tcase_add_test(tests, seek);
-    tcase_add_test(tests, same_for_any_threads);
-    tcase_add_test(tests, takes_no_memory_later);
-    tcase_add_test(tests, marks_changes);
-    tcase_add_test(tests, errors);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    const test_entry tests[] = {
+        { in_order },
+        { shuffled_covers },
+        { order_is_the_permutation },
+        { drop_last },
+        { whole_batches },
+        { seek },
+        { same_for_any_threads },
+        { takes_no_memory_later },
+        { marks_changes },
+        { errors },
+        { 0 },
+    };
+    return run_tests("loader", setup, NULL, tests);
 }

@@ -1,6 +1,7 @@
 /* Elementwise drivers against loops over single elements: any shapes, strides and dtypes, on every
  * instruction set, with one and two threads. */
 #include "cases.h"
+#include "tests/suite.h"
 
 static double halve(double x)
 {
@@ -143,7 +144,13 @@ END_TEST
 
 int main(void)
 {
-    const TTest *tests[] = { test_elementwise, test_compare_and_where, test_copies, test_gaps_stay,
-                             test_conversion_edges };
-    return run_suite("map", tests, sizeof tests / sizeof tests[0]);
+    const test_entry tests[] = {
+        { test_elementwise },
+        { test_compare_and_where },
+        { test_copies },
+        { test_gaps_stay },
+        { test_conversion_edges },
+        { 0 },
+    };
+    return run_tests("map", NULL, NULL, tests);
 }

@@ -1,8 +1,8 @@
 /* test_memory.c: what is kept for reuse. Sizes take turns in a training step, so the cache needs
  * more than was ever in use at once; sizes that come once must not pile up. */
 #include "tensor/core.h"
+#include "tests/suite.h"
 
-#include <check.h>
 #include <stdlib.h>
 
 static void use(int64_t bytes)
@@ -56,15 +56,11 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("memory");
-    TCase *tests = tcase_create("reuse");
-    tcase_add_test(tests, sizes_that_take_turns_are_all_kept);
-    tcase_add_test(tests, sizes_too_large_are_refused);
-    tcase_add_test(tests, sizes_that_come_once_do_not_pile_up);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    const test_entry tests[] = {
+        { sizes_that_take_turns_are_all_kept },
+        { sizes_too_large_are_refused },
+        { sizes_that_come_once_do_not_pile_up },
+        { 0 },
+    };
+    return run_tests("memory", NULL, NULL, tests);
 }

@@ -5,8 +5,8 @@
 #include <tenrec.h>
 
 #include "tests/files.h"
+#include "tests/suite.h"
 
-#include <check.h>
 #include <math.h>
 
 #pragma GCC diagnostic ignored "-Wunused-result"
@@ -398,27 +398,19 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = { operations,
-                                   losses_and_pictures,
-                                   everything_else,
-                                   arguments_that_do_not_go_together,
-                                   no_function_is_left_out,
-                                   the_first_error_sticks,
-                                   backward_wants_one_value,
-                                   an_optimiser_of_another_model,
-                                   an_optimiser_that_outlives_its_model,
-                                   a_hundred_thousand_scopes,
-                                   a_callback_that_fails };
-    Suite             *suite = suite_create("misuse");
-    for (size_t i = 0; i < COUNT(tests); i++) {
-        TCase *c = tcase_create("misuse");
-        tcase_add_test(c, tests[i]);
-        tcase_set_timeout(c, 300);
-        suite_add_tcase(suite, c);
-    }
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    const test_entry tests[] = {
+        { operations },
+        { losses_and_pictures },
+        { everything_else },
+        { arguments_that_do_not_go_together },
+        { no_function_is_left_out },
+        { the_first_error_sticks },
+        { backward_wants_one_value },
+        { an_optimiser_of_another_model },
+        { an_optimiser_that_outlives_its_model },
+        { a_hundred_thousand_scopes },
+        { a_callback_that_fails },
+        { 0 },
+    };
+    return run_tests("misuse", NULL, NULL, tests);
 }

@@ -5,18 +5,11 @@
 #include "tensor/core.h"
 
 #include "tests/limited.h"
+#include "tests/suite.h"
 
-#include <check.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-static void expect_error(tr_status kind, const char *message)
-{
-    ck_assert_int_eq(tr_status_get(), kind);
-    ck_assert_str_eq(tr_error(), message);
-    tr_error_clear();
-}
 
 /* Sizes that make a gradient check quick. */
 static tr_settings *small_settings(const tr_model_type *type)
@@ -569,30 +562,24 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("models");
-    TCase *tests = tcase_create("models");
-    suite_add_tcase(suite, tests);
-    tcase_set_timeout(tests, 120);
-    tcase_add_loop_test(tests, gradient_is_right, 0, type_count());
-    tcase_add_loop_test(tests, gradient_of_variant_is_right, 0, VARIANTS);
-    tcase_add_loop_test(tests, overfits_a_batch, 0, type_count());
-    tcase_add_loop_test(tests, takes_any_picture, 0, type_count());
-    tcase_add_loop_test(tests, survives_every_failing_allocation, 0,
-                        type_count() + VARIANTS);
-    tcase_add_test(tests, settings_are_checked);
-    tcase_add_test(tests, contractive_penalties_agree);
-    tcase_add_test(tests, jacobian_of_each_picture);
-    tcase_add_test(tests, sparse_terms_are_the_formula);
-    tcase_add_test(tests, sparse_code_has_its_size);
-    tcase_add_test(tests, overcomplete_means_can_be_off);
-    tcase_add_loop_test(tests, stacked_trains_in_phases, 0, 2);
-    tcase_add_test(tests, stacked_ties_weights);
-    tcase_add_test(tests, pca_is_exact);
-    tcase_add_test(tests, pca_takes_few_pictures);
-    tcase_add_test(tests, vae_terms_are_the_formula);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    const test_entry tests[] = {
+        { gradient_is_right, type_count() },
+        { gradient_of_variant_is_right, VARIANTS },
+        { overfits_a_batch, type_count() },
+        { takes_any_picture, type_count() },
+        { survives_every_failing_allocation, type_count() + VARIANTS },
+        { settings_are_checked },
+        { contractive_penalties_agree },
+        { jacobian_of_each_picture },
+        { sparse_terms_are_the_formula },
+        { sparse_code_has_its_size },
+        { overcomplete_means_can_be_off },
+        { stacked_trains_in_phases, 2 },
+        { stacked_ties_weights },
+        { pca_is_exact },
+        { pca_takes_few_pictures },
+        { vae_terms_are_the_formula },
+        { 0 },
+    };
+    return run_tests("models", NULL, NULL, tests);
 }

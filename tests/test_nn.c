@@ -1,18 +1,11 @@
 /* test_nn.c: the module tree, layers, initialisers, saving and loading. */
 #include "nn/module.h"
+#include "tests/suite.h"
 
-#include <check.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-static void expect_error(tr_status kind, const char *message)
-{
-    ck_assert_int_eq(tr_status_get(), kind);
-    ck_assert_str_eq(tr_error(), message);
-    tr_error_clear();
-}
 
 static tr_module *small_net(uint64_t seed)
 {
@@ -357,28 +350,24 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("nn");
-    TCase *tests = tcase_create("nn");
-    suite_add_tcase(suite, tests);
-    tcase_add_test(tests, names_parameters);
-    tcase_add_test(tests, init_is_a_function_of_the_seed);
-    tcase_add_test(tests, initialisers_have_their_spread);
-    tcase_add_test(tests, orthogonal_is_orthogonal);
-    tcase_add_test(tests, linear_layer_is_the_formula);
-    tcase_add_test(tests, tied_weights_share_their_gradient);
-    tcase_add_test(tests, batch_norm_follows_its_mode);
-    tcase_add_test(tests, dropout_follows_its_mode);
-    tcase_add_test(tests, convolution_layers_have_their_shapes);
-    tcase_add_test(tests, an_enlarging_convolution_is_its_two_layers);
-    tcase_add_test(tests, a_pooling_convolution_is_its_two_layers);
-    tcase_add_test(tests, the_summary_counts);
-    tcase_add_test(tests, saves_and_loads);
-    tcase_add_test(tests, casts_in_place);
-    tcase_add_test(tests, anomalies_name_their_module);
-    tcase_add_test(tests, refuses_misuse);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    const test_entry tests[] = {
+        { names_parameters },
+        { init_is_a_function_of_the_seed },
+        { initialisers_have_their_spread },
+        { orthogonal_is_orthogonal },
+        { linear_layer_is_the_formula },
+        { tied_weights_share_their_gradient },
+        { batch_norm_follows_its_mode },
+        { dropout_follows_its_mode },
+        { convolution_layers_have_their_shapes },
+        { an_enlarging_convolution_is_its_two_layers },
+        { a_pooling_convolution_is_its_two_layers },
+        { the_summary_counts },
+        { saves_and_loads },
+        { casts_in_place },
+        { anomalies_name_their_module },
+        { refuses_misuse },
+        { 0 },
+    };
+    return run_tests("nn", NULL, NULL, tests);
 }

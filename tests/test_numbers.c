@@ -5,8 +5,8 @@
 #include "tensor/core.h"
 #include "tests/files.h"
 #include "train/train.h"
+#include "tests/suite.h"
 
-#include <check.h>
 #include <float.h>
 #include <math.h>
 
@@ -365,20 +365,14 @@ END_TEST
 
 int main(void)
 {
-    TCase *cases = tcase_create("numbers");
-    tcase_add_checked_fixture(cases, setup, teardown);
-    tcase_set_timeout(cases, 120);
-    tcase_add_test(cases, losses_agree_with_long_double);
-    tcase_add_test(cases, an_empty_batch);
-    tcase_add_test(cases, a_batch_of_one);
-    tcase_add_test(cases, denormals_survive);
-    tcase_add_test(cases, weights_that_are_no_numbers);
-    tcase_add_test(cases, inputs_that_are_no_numbers);
-    Suite *suite = suite_create("numbers");
-    suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    const test_entry tests[] = {
+        { losses_agree_with_long_double },
+        { an_empty_batch },
+        { a_batch_of_one },
+        { denormals_survive },
+        { weights_that_are_no_numbers },
+        { inputs_that_are_no_numbers },
+        { 0 },
+    };
+    return run_tests("numbers", setup, teardown, tests);
 }

@@ -6,6 +6,7 @@
 #include "autograd/example.h"
 #include "autograd/tape.h"
 #include "tests/numeric.h"
+#include "tests/suite.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -233,13 +234,16 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = { every_operation_is_described,
-                                   gradients_equal_differences_to_order_2,
-                                   some_gradients_equal_differences_to_order_3,
-                                   f32_equals_f64,
-                                   layout_of_inputs_does_not_matter,
-                                   fast_rules_equal_rules,
-                                   threads_and_instruction_sets_do_not_matter };
+    const test_entry tests[] = {
+        { every_operation_is_described },
+        { gradients_equal_differences_to_order_2 },
+        { some_gradients_equal_differences_to_order_3 },
+        { f32_equals_f64 },
+        { layout_of_inputs_does_not_matter },
+        { fast_rules_equal_rules },
+        { threads_and_instruction_sets_do_not_matter },
+        { 0 },
+    };
     tr_set_threads(1); /* tiny tensors: a team would only wait */
-    return run_suite("ops", tests, sizeof tests / sizeof tests[0]);
+    return run_tests("ops", NULL, NULL, tests);
 }

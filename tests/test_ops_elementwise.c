@@ -3,16 +3,9 @@
  * activations by name; error messages. */
 #include "tests/numeric.h"
 #include "autograd/autograd.h"
+#include "tests/suite.h"
 
 #include <math.h>
-
-static void expect_error(tr_status kind, const char *text)
-{
-    ck_assert_msg(tr_error() != NULL, "no error, expected: %s", text);
-    ck_assert_str_eq(tr_error(), text);
-    ck_assert_int_eq(tr_status_get(), kind);
-    tr_error_clear();
-}
 
 /* --- References ------------------------------------------------------------------------------- */
 
@@ -494,16 +487,19 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = { functions_of_one_argument_equal_libm,
-                                   functions_of_two_arguments_equal_libm,
-                                   interpolates,
-                                   compares_and_combines_every_dtype,
-                                   selects,
-                                   derivatives_at_kinks_are_those_of_pytorch,
-                                   ties_are_shared_and_powers_of_zero_have_finite_derivatives,
-                                   activations_have_names,
-                                   a_product_applies_any_activation,
-                                   says_what_is_wrong,
-                                   composed_functions_say_what_is_wrong };
-    return run_suite("ops_elementwise", tests, sizeof tests / sizeof tests[0]);
+    const test_entry tests[] = {
+        { functions_of_one_argument_equal_libm },
+        { functions_of_two_arguments_equal_libm },
+        { interpolates },
+        { compares_and_combines_every_dtype },
+        { selects },
+        { derivatives_at_kinks_are_those_of_pytorch },
+        { ties_are_shared_and_powers_of_zero_have_finite_derivatives },
+        { activations_have_names },
+        { a_product_applies_any_activation },
+        { says_what_is_wrong },
+        { composed_functions_say_what_is_wrong },
+        { 0 },
+    };
+    return run_tests("ops_elementwise", NULL, NULL, tests);
 }

@@ -4,7 +4,6 @@
 #include "optim/optim.h"
 #include "tensor/core.h"
 
-#include <check.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +21,7 @@ typedef struct golden_case {
 } golden_case;
 
 #include "tests/golden/optim.h"
+#include "tests/suite.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
@@ -735,53 +735,36 @@ END_TEST
 
 int main(void)
 {
-    typedef struct test {
-        const char *name;
-        const TTest *test;
-    } test;
-    /* clang-format off */
-    const test tests[] = {
-        { "trajectories f64", trajectories_f64 },
-        { "trajectories f32", trajectories_f32 },
-        { "many elements", many_elements },
-        { "threads", same_bits_on_threads },
-        { "step", step_clears_and_counts_changes },
-        { "stale graph", stale_graph },
-        { "shared tensor", shared_tensor_moves_once },
-        { "learning rate", learning_rate },
-        { "centred", centered_constant_gradient },
-        { "allocations", steps_allocate_nothing },
-        { "resume", resume_is_exact },
-        { "state names", state_names },
-        { "state errors", state_errors },
-        { "option errors", option_errors },
-        { "parameter errors", parameter_errors },
-        { "closed scope", closed_scope_parameter },
-        { "group errors", group_errors },
-        { "clip norm", clip_norm },
-        { "clip not finite", clip_not_finite },
-        { "clip value", clip_value },
-        { "clip shared memory", clip_shared_memory },
-        { "schedules", schedules },
-        { "schedule ends", schedule_ends },
-        { "schedule errors", schedule_errors },
-        { "plateaus", plateaus },
-        { "plateau edges", plateau_edges },
-        { "ema", ema },
-        { "out of memory", out_of_memory },
+    const test_entry tests[] = {
+        { trajectories_f64 },
+        { trajectories_f32 },
+        { many_elements },
+        { same_bits_on_threads },
+        { step_clears_and_counts_changes },
+        { stale_graph },
+        { shared_tensor_moves_once },
+        { learning_rate },
+        { centered_constant_gradient },
+        { steps_allocate_nothing },
+        { resume_is_exact },
+        { state_names },
+        { state_errors },
+        { option_errors },
+        { parameter_errors },
+        { closed_scope_parameter },
+        { group_errors },
+        { clip_norm },
+        { clip_not_finite },
+        { clip_value },
+        { clip_shared_memory },
+        { schedules },
+        { schedule_ends },
+        { schedule_errors },
+        { plateaus },
+        { plateau_edges },
+        { ema },
+        { out_of_memory },
+        { 0 },
     };
-    /* clang-format on */
-    Suite *suite = suite_create("optim");
-    for (size_t i = 0; i < COUNT(tests); i++) {
-        TCase *c = tcase_create(tests[i].name);
-        tcase_add_checked_fixture(c, setup, teardown);
-        tcase_add_test(c, tests[i].test);
-        tcase_set_timeout(c, 60);
-        suite_add_tcase(suite, c);
-    }
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_tests("optim", setup, teardown, tests);
 }

@@ -10,6 +10,7 @@
 #include "tests/files.h"
 #include "tests/small.h"
 #include "train/compare.h"
+#include "tests/suite.h"
 
 /* --- Operations ------------------------------------------------------------------------------ */
 
@@ -302,10 +303,18 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = { operations, trainings, directories, comparisons,
-                                   uses,       data,      optimisers };
+    const test_entry tests[] = {
+        { operations },
+        { trainings },
+        { directories },
+        { comparisons },
+        { uses },
+        { data },
+        { optimisers },
+        { 0 },
+    };
     make_folder();
-    const int failed = run_one_test("out of memory", tests, 7);
+    const int failed = run_tests("out of memory", NULL, NULL, tests);
     drop_folder();
     return failed;
 }

@@ -2,8 +2,7 @@
  * expects, grids, bytes for a browser, and files that are not pictures. */
 #include "datasets/datasets.h"
 #include "tests/files.h"
-
-#include <check.h>
+#include "tests/suite.h"
 
 static const char *folder;
 
@@ -240,23 +239,18 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("pictures");
-    TCase *tests = tcase_create("pictures");
-    tcase_add_checked_fixture(tests, setup, teardown);
-    tcase_add_test(tests, round_trips);
-    tcase_add_test(tests, floats_are_clamped);
-    tcase_add_test(tests, save_errors);
-    tcase_add_test(tests, text_pictures);
-    tcase_add_test(tests, load_errors);
+    const test_entry tests[] = {
+        { round_trips },
+        { floats_are_clamped },
+        { save_errors },
+        { text_pictures },
+        { load_errors },
 #ifdef TENREC_HAVE_PNG
-    tcase_add_test(tests, damaged_png);
+        { damaged_png },
 #endif
-    tcase_add_test(tests, grid);
-    tcase_add_test(tests, encoded);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+        { grid },
+        { encoded },
+        { 0 },
+    };
+    return run_tests("pictures", setup, teardown, tests);
 }

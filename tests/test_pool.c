@@ -1,6 +1,7 @@
 /* test_pool.c: pooling and its adjoints against loops over every window, coordinates compared with
  * the shape one by one. Inputs are small integers, so ties abound and sums are exact. */
 #include "numeric.h"
+#include "tests/suite.h"
 
 #include <math.h>
 
@@ -214,8 +215,11 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = { equals_a_loop_over_windows,
-                                   lets_nan_win_and_takes_the_first_of_equals,
-                                   is_the_same_on_any_number_of_threads };
-    return run_suite("pool", tests, sizeof tests / sizeof tests[0]);
+    const test_entry tests[] = {
+        { equals_a_loop_over_windows },
+        { lets_nan_win_and_takes_the_first_of_equals },
+        { is_the_same_on_any_number_of_threads },
+        { 0 },
+    };
+    return run_tests("pool", NULL, NULL, tests);
 }

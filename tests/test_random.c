@@ -3,6 +3,7 @@
 #include "cases.h"
 
 #include "tensor/kernels.h"
+#include "tests/suite.h"
 
 START_TEST(test_known_answers)
 {
@@ -196,7 +197,15 @@ END_TEST
 
 int main(void)
 {
-    const TTest *tests[] = { test_known_answers, test_format,      test_normal_bits, test_moments,
-                             test_rejection,     test_permutation, test_errors };
-    return run_suite("random", tests, sizeof tests / sizeof tests[0]);
+    const test_entry tests[] = {
+        { test_known_answers },
+        { test_format },
+        { test_normal_bits },
+        { test_moments },
+        { test_rejection },
+        { test_permutation },
+        { test_errors },
+        { 0 },
+    };
+    return run_tests("random", NULL, NULL, tests);
 }

@@ -2,8 +2,8 @@
  * is shown predicts the rest better than means do. */
 #include "tests/files.h"
 #include "train/train.h"
+#include "tests/suite.h"
 
-#include <check.h>
 #include <math.h>
 
 static const char *folder;
@@ -190,18 +190,12 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("ratings");
-    TCase *tests = tcase_create("ratings");
-    tcase_add_checked_fixture(tests, setup, teardown);
-    tcase_set_timeout(tests, 60);
-    tcase_add_test(tests, held_out);
-    tcase_add_test(tests, values_and_scales);
-    tcase_add_test(tests, broken);
-    tcase_add_test(tests, autoencoder_beats_means);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    const test_entry tests[] = {
+        { held_out },
+        { values_and_scales },
+        { broken },
+        { autoencoder_beats_means },
+        { 0 },
+    };
+    return run_tests("ratings", setup, teardown, tests);
 }

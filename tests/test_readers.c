@@ -1,8 +1,8 @@
 /* The other sources of images: shapes and their factors, CIFAR-10, npy, folders of pictures. */
 #include "datasets/datasets.h"
 #include "tests/files.h"
+#include "tests/suite.h"
 
-#include <check.h>
 #include <math.h>
 
 static const char *folder;
@@ -30,12 +30,10 @@ static tr_dataset *open_set(const char *spec, tr_dataset_options options)
     return d;
 }
 
-static void expect_error(const char *spec, tr_status kind, const char *message)
+static void expect_open_error(const char *spec, tr_status kind, const char *message)
 {
     ck_assert_ptr_null(tr_dataset_open(spec, NULL));
-    ck_assert_str_eq(tr_error(), message);
-    ck_assert_int_eq(tr_status_get(), kind);
-    tr_error_clear();
+    expect_error(kind, message);
 }
 
 static float value(const tr_dataset *d, tr_data_split split, int64_t image, int64_t k)
@@ -82,7 +80,7 @@ START_TEST(shapes_have_their_factors)
     ck_assert_int_eq(tr_dataset_factors(d, TR_TEST, 10000, f), 0);
     ck_assert_int_eq(
         tr_dataset_factors(open_set("digits", (tr_dataset_options){ 0 }), TR_TEST, 0, f), 0);
-    expect_error("shapes:big", TR_ERR_VALUE, "shapes: takes no argument, got shapes:big");
+    expect_open_error("shapes:big", TR_ERR_VALUE, "shapes: takes no argument, got shapes:big");
 }
 END_TEST
 
@@ -124,14 +122,14 @@ static void write_cifar(const char *name, int records, int label)
 
 START_TEST(cifar)
 {
-    expect_error("cifar10", TR_ERR_FILE,
+    expect_open_error("cifar10", TR_ERR_FILE,
                  "cifar10: no data_batch_1.bin in data/cifar10, data/cifar-10-batches-bin, data, "
                  "/nowhere/tenrec/cifar10, /nowhere/tenrec/cifar-10-batches-bin, /nowhere/tenrec "
                  "(TENREC_DATA is not set): run scripts/download cifar10");
     write_cifar("data_batch_1.bin", 4, 2);
     write_cifar("data_batch_3.bin", 3, 7);
     write_cifar("test_batch.bin", 2, 0);
-    expect_error("cifar10:.", TR_ERR_FILE,
+    expect_open_error("cifar10:.", TR_ERR_FILE,
                  "cifar10: no data_batch_2.bin in ., where other files of the set are: "
                  "scripts/download cifar10 . fetches it");
     tr_dataset *d = open_set("cifar10:.", (tr_dataset_options){ .allow_partial = true });
@@ -196,7 +194,7 @@ START_TEST(npy)
 
     tr_tensor *rows = tr_linspace(TR_F64, -3, 3, 7);
     ck_assert_int_eq(tr_save_npy("r.npy", rows), TR_OK);
-    expect_error("npy:r.npy", TR_ERR_SHAPE,
+    expect_open_error("npy:r.npy", TR_ERR_SHAPE,
                  "r.npy: holds f64[7], expected [N, D], [N, H, W] or [N, H, W, C] and no size 0");
     double values[6] = { -1, 2, 3.5, 4, 5, 6 };
     ck_assert_int_eq(tr_save_npy("r.npy", tr_from(TR_F64, TR_SHAPE(2, 3), values)), TR_OK);
@@ -205,10 +203,10 @@ START_TEST(npy)
     ck_assert(value(d, TR_TRAIN, 0, 2) == 3.5f);
     values[4] = 1e300;
     ck_assert_int_eq(tr_save_npy("r.npy", tr_from(TR_F64, TR_SHAPE(2, 3), values)), TR_OK);
-    expect_error("npy:r.npy", TR_ERR_VALUE,
+    expect_open_error("npy:r.npy", TR_ERR_VALUE,
                  "r.npy: value 1 of row 1 is inf, expected finite numbers");
     ck_assert_int_eq(tr_save_npy("i.npy", tr_randint(TR_SHAPE(2, 3), 9, &(tr_rng){ 0 })), TR_OK);
-    expect_error("npy:i.npy", TR_ERR_DTYPE, "i.npy: holds i64[2, 3], expected u8, f32 or f64");
+    expect_open_error("npy:i.npy", TR_ERR_DTYPE, "i.npy: holds i64[2, 3], expected u8, f32 or f64");
 }
 END_TEST
 
@@ -268,9 +266,9 @@ END_TEST
 START_TEST(folder_without_classes)
 {
     ck_assert_int_eq(mkdir("p", 0755), 0);
-    expect_error("images:p", TR_ERR_FILE,
+    expect_open_error("images:p", TR_ERR_FILE,
                  "images: p has no .png, .pgm or .ppm files, nor have its sub-folders");
-    expect_error("images:q", TR_ERR_FILE,
+    expect_open_error("images:q", TR_ERR_FILE,
                  "q: cannot be read as a folder: No such file or directory");
     write_picture("p/a.ppm", 3, 2, 100);
     tr_dataset *d = open_set("images:p", (tr_dataset_options){ .gray = true });
@@ -280,7 +278,7 @@ START_TEST(folder_without_classes)
     ck_assert(value(d, TR_TRAIN, 0, 0) == 200 / 255.0f);
     ck_assert(value(d, TR_TRAIN, 0, 63) == 101 / 255.0f);
     write_text("p/b.pgm", "P5 9 9 255 short");
-    expect_error("images:p", TR_ERR_FILE, "p/b.pgm: ends inside the pixels: 5 bytes for 81 values");
+    expect_open_error("images:p", TR_ERR_FILE, "p/b.pgm: ends inside the pixels: 5 bytes for 81 values");
 }
 END_TEST
 
@@ -344,23 +342,17 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("readers");
-    TCase *tests = tcase_create("readers");
-    tcase_add_checked_fixture(tests, setup, teardown);
-    tcase_set_timeout(tests, 60);
-    tcase_add_test(tests, shapes_have_their_factors);
-    tcase_add_test(tests, shapes_turn);
-    tcase_add_test(tests, cifar);
-    tcase_add_test(tests, cifar_broken);
-    tcase_add_test(tests, real_cifar);
-    tcase_add_test(tests, npy);
-    tcase_add_test(tests, folder_of_classes);
-    tcase_add_test(tests, folder_without_classes);
-    tcase_add_test(tests, out_of_memory);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    const test_entry tests[] = {
+        { shapes_have_their_factors },
+        { shapes_turn },
+        { cifar },
+        { cifar_broken },
+        { real_cifar },
+        { npy },
+        { folder_of_classes },
+        { folder_without_classes },
+        { out_of_memory },
+        { 0 },
+    };
+    return run_tests("readers", setup, teardown, tests);
 }

@@ -1,6 +1,7 @@
 /* Reductions, argmax, running sums and softmax against slow loops in f64; the accuracy of long
  * sums; the same bits with one thread and with two. */
 #include "cases.h"
+#include "tests/suite.h"
 
 static void reductions(void)
 {
@@ -263,7 +264,15 @@ END_TEST
 
 int main(void)
 {
-    const TTest *tests[] = { test_reductions, test_long_sums, test_middle_sums,  test_same_bits,
-                             test_scans,      test_softmax,   test_relu_gradient };
-    return run_suite("reduce", tests, sizeof tests / sizeof tests[0]);
+    const test_entry tests[] = {
+        { test_reductions },
+        { test_long_sums },
+        { test_middle_sums },
+        { test_same_bits },
+        { test_scans },
+        { test_softmax },
+        { test_relu_gradient },
+        { 0 },
+    };
+    return run_tests("reduce", NULL, NULL, tests);
 }

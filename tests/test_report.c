@@ -3,6 +3,7 @@
  * test_uses.c have the rest of the page. */
 #include "tests/files.h"
 #include "tests/small.h"
+#include "tests/suite.h"
 
 #include <math.h>
 
@@ -228,22 +229,15 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = { each_schedule_in_words,
-                                   what_is_done_to_steps,
-                                   time_in_words,
-                                   the_command_quotes_what_a_shell_would_change,
-                                   a_run_is_asked_for_what_it_has,
-                                   a_config_that_is_none,
-                                   a_run_that_stopped_early_is_opened_as_such };
-    TCase             *cases = tcase_create("report");
-    tcase_add_checked_fixture(cases, setup, teardown);
-    tcase_set_timeout(cases, 120);
-    for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++) tcase_add_test(cases, tests[i]);
-    Suite *suite = suite_create("report");
-    suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    const test_entry tests[] = {
+        { each_schedule_in_words },
+        { what_is_done_to_steps },
+        { time_in_words },
+        { the_command_quotes_what_a_shell_would_change },
+        { a_run_is_asked_for_what_it_has },
+        { a_config_that_is_none },
+        { a_run_that_stopped_early_is_opened_as_such },
+        { 0 },
+    };
+    return run_tests("report", setup, teardown, tests);
 }

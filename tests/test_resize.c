@@ -1,6 +1,7 @@
 /* test_resize.c: upsampling against the formulas of compute.h, one output at a time, values of
  * PyTorch 1.13 (torch.nn.functional.interpolate), and the adjoint identity. */
 #include "numeric.h"
+#include "tests/suite.h"
 
 #include <math.h>
 
@@ -112,7 +113,11 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = { equals_the_formula_and_its_adjoint, equals_pytorch,
-                                   is_the_same_on_any_number_of_threads };
-    return run_suite("resize", tests, sizeof tests / sizeof tests[0]);
+    const test_entry tests[] = {
+        { equals_the_formula_and_its_adjoint },
+        { equals_pytorch },
+        { is_the_same_on_any_number_of_threads },
+        { 0 },
+    };
+    return run_tests("resize", NULL, NULL, tests);
 }

@@ -9,6 +9,7 @@
  * takes 200.                                                                                     */
 #include "tests/files.h"
 #include "tests/small.h"
+#include "tests/suite.h"
 
 #include <math.h>
 #include <signal.h>
@@ -157,6 +158,9 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = { killed_trainings_end_with_the_same_bits };
-    return run_one_test("resume", tests, 1);
+    const test_entry tests[] = {
+        { killed_trainings_end_with_the_same_bits },
+        { 0 },
+    };
+    return run_tests("resume", NULL, NULL, tests);
 }

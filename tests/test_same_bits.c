@@ -4,6 +4,7 @@
  * test_random.c. */
 #include "tests/files.h"
 #include "tests/small.h"
+#include "tests/suite.h"
 
 #include <fcntl.h>
 #include <sys/wait.h>
@@ -81,7 +82,10 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = { any_number_of_threads_and_twice,
-                                   any_directory_with_or_without_a_bar };
-    return run_one_test("same bits", tests, 2);
+    const test_entry tests[] = {
+        { any_number_of_threads_and_twice },
+        { any_directory_with_or_without_a_bar },
+        { 0 },
+    };
+    return run_tests("same bits", NULL, NULL, tests);
 }

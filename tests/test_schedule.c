@@ -3,8 +3,8 @@
  * what it says, measured against the update rule by hand; and a training with any of them,
  * interrupted and gone on with, ends with the same bits. */
 #include "train/run.h"
+#include "tests/suite.h"
 
-#include <check.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -539,27 +539,21 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("schedule");
-    TCase *c = tcase_create("asked for");
-    tcase_add_checked_fixture(c, make_folder, remove_folder);
-    tcase_set_timeout(c, 120);
-    tcase_add_loop_test(c, resuming_gives_the_same_bits, 0, ASKED);
-    tcase_add_loop_test(c, looking_changes_nothing, 0, 3);
-    tcase_add_test(c, warmup_and_cosine_set_the_steps);
-    tcase_add_test(c, step_and_exponential_fall_with_epochs);
-    tcase_add_test(c, plateau_waits_for_the_loss);
-    tcase_add_loop_test(c, gradients_are_clipped, 0, 4);
-    tcase_add_test(c, the_average_is_what_is_used);
-    tcase_add_test(c, accumulated_batches_are_one);
-    tcase_add_test(c, the_best_epoch_is_kept_without_stopping);
-    tcase_add_test(c, rows_of_steps_average_to_the_epoch);
-    tcase_add_test(c, steps_allocate_nothing);
-    tcase_add_test(c, what_makes_no_sense_is_an_error);
-    tcase_add_test(c, older_runs_open);
-    suite_add_tcase(suite, c);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    const test_entry tests[] = {
+        { resuming_gives_the_same_bits, ASKED },
+        { looking_changes_nothing, 3 },
+        { warmup_and_cosine_set_the_steps },
+        { step_and_exponential_fall_with_epochs },
+        { plateau_waits_for_the_loss },
+        { gradients_are_clipped, 4 },
+        { the_average_is_what_is_used },
+        { accumulated_batches_are_one },
+        { the_best_epoch_is_kept_without_stopping },
+        { rows_of_steps_average_to_the_epoch },
+        { steps_allocate_nothing },
+        { what_makes_no_sense_is_an_error },
+        { older_runs_open },
+        { 0 },
+    };
+    return run_tests("schedule", make_folder, remove_folder, tests);
 }

@@ -3,6 +3,7 @@
  * steps; TENREC_TEST_STEPS sets another number, and the target `soak` takes 1,000,000. */
 #include "tests/files.h"
 #include "tests/small.h"
+#include "tests/suite.h"
 
 enum { MOST_EPOCHS = 20, WARM_UP = 4, LOOKS = 4 };
 
@@ -90,6 +91,9 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = { memory_is_flat_and_the_checkpoint_is_true };
-    return run_one_test("soak", tests, 1);
+    const test_entry tests[] = {
+        { memory_is_flat_and_the_checkpoint_is_true },
+        { 0 },
+    };
+    return run_tests("soak", NULL, NULL, tests);
 }

@@ -2,8 +2,8 @@
  * count known values only. */
 #include "tests/files.h"
 #include "train/train.h"
+#include "tests/suite.h"
 
-#include <check.h>
 #include <math.h>
 
 static const char *folder;
@@ -503,31 +503,25 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("tables");
-    TCase *tests = tcase_create("tables");
-    tcase_add_checked_fixture(tests, setup, teardown);
-    tcase_set_timeout(tests, 60);
-    tcase_add_test(tests, numbers);
-    tcase_add_test(tests, categories_and_missing);
-    tcase_add_test(tests, labels_and_options);
-    tcase_add_test(tests, quotes);
-    tcase_add_test(tests, broken);
-    tcase_add_test(tests, odd_columns);
-    tcase_add_test(tests, wide);
-    tcase_add_test(tests, mutations);
-    tcase_add_test(tests, adopted);
-    tcase_add_test(tests, damaged_json);
-    tcase_add_test(tests, written_again);
-    tcase_add_test(tests, masked_losses);
-    tcase_add_test(tests, masked_mean);
-    tcase_add_test(tests, hidden_by_noise);
-    tcase_add_test(tests, errors_of_columns);
-    tcase_add_test(tests, anomalies_of_rows);
-    tcase_add_test(tests, run_keeps_its_table);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    const test_entry tests[] = {
+        { numbers },
+        { categories_and_missing },
+        { labels_and_options },
+        { quotes },
+        { broken },
+        { odd_columns },
+        { wide },
+        { mutations },
+        { adopted },
+        { damaged_json },
+        { written_again },
+        { masked_losses },
+        { masked_mean },
+        { hidden_by_noise },
+        { errors_of_columns },
+        { anomalies_of_rows },
+        { run_keeps_its_table },
+        { 0 },
+    };
+    return run_tests("tables", setup, teardown, tests);
 }

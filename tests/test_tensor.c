@@ -3,19 +3,12 @@
 #include "tensor/compute.h"
 
 #include "tests/limited.h"
+#include "tests/suite.h"
 
-#include <check.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-
-static void expect_error(tr_status kind, const char *message)
-{
-    ck_assert_int_eq(tr_status_get(), kind);
-    ck_assert_str_eq(tr_error(), message);
-    tr_error_clear();
-}
 
 START_TEST(creates)
 {
@@ -248,25 +241,21 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("tensor");
-    TCase *tests = tcase_create("tensor");
-    suite_add_tcase(suite, tests);
-    tcase_add_test(tests, creates);
-    tcase_add_test(tests, describes);
-    tcase_add_test(tests, prints);
-    tcase_add_test(tests, refuses_bad_shapes);
-    tcase_add_test(tests, refuses_bad_inspection);
-    tcase_add_test(tests, first_error_sticks);
-    tcase_add_test(tests, closed_scope_is_told);
-    tcase_add_test(tests, scopes_nest_and_release);
-    tcase_add_test(tests, hundred_thousand_scopes);
-    tcase_add_test(tests, memory_is_recycled);
-    tcase_add_test(tests, every_allocation_may_fail);
-    tcase_add_test(tests, threads_are_apart);
-    tcase_add_test(tests, parallel_for_covers_all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    const test_entry tests[] = {
+        { creates },
+        { describes },
+        { prints },
+        { refuses_bad_shapes },
+        { refuses_bad_inspection },
+        { first_error_sticks },
+        { closed_scope_is_told },
+        { scopes_nest_and_release },
+        { hundred_thousand_scopes },
+        { memory_is_recycled },
+        { every_allocation_may_fail },
+        { threads_are_apart },
+        { parallel_for_covers_all },
+        { 0 },
+    };
+    return run_tests("tensor", NULL, NULL, tests);
 }

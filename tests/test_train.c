@@ -2,8 +2,8 @@
  * the bit, interrupted or not; steps after the first take no memory; whatever goes wrong is an
  * error that leaves the last checkpoint. */
 #include "train/run.h"
+#include "tests/suite.h"
 
-#include <check.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -628,32 +628,26 @@ END_TEST
 
 int main(void)
 {
-    TCase *cases = tcase_create("train");
-    tcase_add_checked_fixture(cases, make_folder, remove_folder);
-    tcase_set_timeout(cases, 120);
-    tcase_add_test(cases, the_loss_falls_and_the_log_says_so);
-    tcase_add_test(cases, evaluation_weighs_images);
-    tcase_add_test(cases, a_share_of_the_train_split_is_held_out);
-    tcase_add_loop_test(cases, resuming_gives_the_same_bits, 0, 16);
-    tcase_add_test(cases, a_fit_is_a_run);
-    tcase_add_test(cases, more_epochs_later_are_the_same_as_at_once);
-    tcase_add_test(cases, the_number_of_threads_does_not_matter);
-    tcase_add_loop_test(cases, steps_after_the_first_allocate_nothing, 0, 4);
-    tcase_add_test(cases, any_allocation_may_fail);
-    tcase_add_test(cases, nan_stops_and_names_the_operation);
-    tcase_add_test(cases, spoiled_weights_are_traced_to_the_gradient);
-    tcase_add_test(cases, a_directory_takes_one_process_and_one_run);
-    tcase_add_test(cases, options_are_checked);
-    tcase_add_test(cases, damaged_files_are_errors);
-    tcase_add_test(cases, early_stopping_keeps_the_best);
-    tcase_add_test(cases, the_report_stands_alone);
-    tcase_add_test(cases, the_plane_is_found);
-    tcase_add_test(cases, interpolation_ends_at_reconstructions);
-    Suite *suite = suite_create("train");
-    suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    const test_entry tests[] = {
+        { the_loss_falls_and_the_log_says_so },
+        { evaluation_weighs_images },
+        { a_share_of_the_train_split_is_held_out },
+        { resuming_gives_the_same_bits, 16 },
+        { a_fit_is_a_run },
+        { more_epochs_later_are_the_same_as_at_once },
+        { the_number_of_threads_does_not_matter },
+        { steps_after_the_first_allocate_nothing, 4 },
+        { any_allocation_may_fail },
+        { nan_stops_and_names_the_operation },
+        { spoiled_weights_are_traced_to_the_gradient },
+        { a_directory_takes_one_process_and_one_run },
+        { options_are_checked },
+        { damaged_files_are_errors },
+        { early_stopping_keeps_the_best },
+        { the_report_stands_alone },
+        { the_plane_is_found },
+        { interpolation_ends_at_reconstructions },
+        { 0 },
+    };
+    return run_tests("train", make_folder, remove_folder, tests);
 }

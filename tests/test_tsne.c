@@ -1,8 +1,8 @@
 /* test_tsne.c: t-SNE against its definition: the perplexity that was asked for, a divergence that
  * falls, clusters that stay together, the same bits on any number of threads. */
 #include "train/train.h"
+#include "tests/suite.h"
 
-#include <check.h>
 #include <math.h>
 #include <string.h>
 
@@ -105,18 +105,13 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("tsne");
-    TCase *maps = tcase_create("maps");
-    tcase_set_timeout(maps, 60);
-    tcase_add_test(maps, rows_have_the_perplexity);
-    tcase_add_test(maps, a_nearer_row_weighs_more);
-    tcase_add_test(maps, divergence_falls_and_clusters_separate);
-    tcase_add_test(maps, the_same_on_any_number_of_threads);
-    tcase_add_test(maps, what_cannot_be_is_said);
-    suite_add_tcase(suite, maps);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    const test_entry tests[] = {
+        { rows_have_the_perplexity },
+        { a_nearer_row_weighs_more },
+        { divergence_falls_and_clusters_separate },
+        { the_same_on_any_number_of_threads },
+        { what_cannot_be_is_said },
+        { 0 },
+    };
+    return run_tests("tsne", NULL, NULL, tests);
 }

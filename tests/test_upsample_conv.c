@@ -3,6 +3,7 @@
  * must be exactly equal, on every instruction set, for any factor, kernel and number of channels.
  */
 #include "numeric.h"
+#include "tests/suite.h"
 
 static void one_case(int number)
 {
@@ -100,7 +101,10 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = { equals_its_two_steps,
-                                   is_adjoint_and_the_same_on_any_number_of_threads };
-    return run_suite("upsample_conv", tests, sizeof tests / sizeof tests[0]);
+    const test_entry tests[] = {
+        { equals_its_two_steps },
+        { is_adjoint_and_the_same_on_any_number_of_threads },
+        { 0 },
+    };
+    return run_tests("upsample_conv", NULL, NULL, tests);
 }

@@ -2,8 +2,8 @@
  * loops and known values. */
 #include "train/train.h"
 #include "train/plot.h"
+#include "tests/suite.h"
 
-#include <check.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -292,27 +292,22 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("uses");
-    TCase *figures = tcase_create("figures"), *latent = tcase_create("latent");
-    tcase_add_test(figures, auc_counts_pairs);
-    tcase_add_test(figures, average_precision_sums_recall_steps);
-    tcase_add_test(figures, quantiles);
-    tcase_add_test(figures, psnr);
-    tcase_add_test(figures, pca_finds_a_plane);
-    tcase_add_test(figures, pca_of_few_rows);
-    tcase_add_test(latent, traverse_changes_one_number);
-    tcase_add_test(latent, manifold_goes_right_and_up);
-    tcase_add_test(latent, mean_codes);
-    tcase_add_test(latent, rows_plot);
-    tcase_add_test(figures, imputation_keeps_what_is_known);
-    tcase_add_test(figures, knn_against_a_slow_loop);
-    tcase_add_test(figures, quantised_codes);
-    tcase_add_test(figures, softmax_regression_separates);
-    suite_add_tcase(suite, figures);
-    suite_add_tcase(suite, latent);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    const test_entry tests[] = {
+        { auc_counts_pairs },
+        { average_precision_sums_recall_steps },
+        { quantiles },
+        { psnr },
+        { pca_finds_a_plane },
+        { pca_of_few_rows },
+        { traverse_changes_one_number },
+        { manifold_goes_right_and_up },
+        { mean_codes },
+        { rows_plot },
+        { imputation_keeps_what_is_known },
+        { knn_against_a_slow_loop },
+        { quantised_codes },
+        { softmax_regression_separates },
+        { 0 },
+    };
+    return run_tests("uses", NULL, NULL, tests);
 }

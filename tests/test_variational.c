@@ -2,17 +2,10 @@
  * likelihood against an integral over the code, labels. Gradients, memory and picture sizes of
  * these models are in test_models.c. */
 #include "models/variational.h"
+#include "tests/suite.h"
 
-#include <check.h>
 #include <math.h>
 #include <string.h>
-
-static void expect_error(tr_status kind, const char *message)
-{
-    ck_assert_int_eq(tr_status_get(), kind);
-    ck_assert_str_eq(tr_error(), message);
-    tr_error_clear();
-}
 
 /* "name value name value ..." */
 static tr_model *model(const char *name, tr_shape input, const char *const *options)
@@ -219,22 +212,17 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("variational");
-    TCase *tests = tcase_create("variational");
-    suite_add_tcase(suite, tests);
-    tcase_set_timeout(tests, 120);
-    tcase_add_loop_test(tests, logistic_masses_add_up, 0, 3);
-    tcase_add_test(tests, gaussian_is_the_density);
-    tcase_add_test(tests, kl_warms_up);
-    tcase_add_test(tests, free_bits_are_free);
-    tcase_add_loop_test(tests, likelihood_is_the_integral, 0, 2);
-    tcase_add_test(tests, iwae_bound_is_tighter);
-    tcase_add_test(tests, cvae_takes_labels);
-    tcase_add_test(tests, cvae_infers_the_class);
-    tcase_add_test(tests, others_have_no_likelihood);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    const test_entry tests[] = {
+        { logistic_masses_add_up, 3 },
+        { gaussian_is_the_density },
+        { kl_warms_up },
+        { free_bits_are_free },
+        { likelihood_is_the_integral, 2 },
+        { iwae_bound_is_tighter },
+        { cvae_takes_labels },
+        { cvae_infers_the_class },
+        { others_have_no_likelihood },
+        { 0 },
+    };
+    return run_tests("variational", NULL, NULL, tests);
 }

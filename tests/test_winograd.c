@@ -5,6 +5,7 @@
 #include "numeric.h"
 
 #include "tensor/winograd.h"
+#include "tests/suite.h"
 
 #include <math.h>
 
@@ -170,8 +171,11 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = { stays_within_its_bound_of_the_direct_sum,
-                                   gives_the_same_bits_on_any_number_of_threads,
-                                   is_not_used_where_it_does_not_apply };
-    return run_suite("winograd", tests, sizeof tests / sizeof tests[0]);
+    const test_entry tests[] = {
+        { stays_within_its_bound_of_the_direct_sum },
+        { gives_the_same_bits_on_any_number_of_threads },
+        { is_not_used_where_it_does_not_apply },
+        { 0 },
+    };
+    return run_tests("winograd", NULL, NULL, tests);
 }
