@@ -17,7 +17,7 @@ static const float *finite_floats(const char *path, const tr_tensor *t)
     for (int64_t i = 0; out && i < n; i++) {
         float value = t->dtype == TR_F32 ? out[i] : (float)((const double *)t->data)[i];
         if (!isfinite(value)) {
-            tr_fail(TR_ERR_VALUE, "%s: value %lld of row %lld is %g, expected finite numbers", path,
+            tr_fail(TR_ERR_FILE, "%s: value %lld of row %lld is %g, expected finite numbers", path,
                     (long long)(i % row), (long long)(i / row), (double)value);
             return NULL;
         }

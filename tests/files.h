@@ -9,43 +9,19 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A fresh folder under /tmp; remove_folder deletes it and the files in it. */
-static inline const char *fresh_folder(void)
+/* Setup and teardown of a test that makes files: it works in a folder of its own under /tmp. */
+static char folder[] = "/tmp/tenrec-test-XXXXXX";
+
+static inline void enter_folder(void)
 {
-    static char folder[64];
-    snprintf(folder, sizeof folder, "/tmp/tenrec-test-XXXXXX");
-    return mkdtemp(folder);
+    if (mkdtemp(folder) == NULL || chdir(folder) != 0) abort();
 }
 
-static inline void remove_folder(const char *folder)
+static inline void leave_folder(void)
 {
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf '%s'", folder);
-    if (system(command) != 0) fprintf(stderr, "could not remove %s\n", folder);
-}
-
-/* The same for tests that name files without a folder: they work inside it. */
-static inline const char *enter_fresh_folder(void)
-{
-    const char *folder = fresh_folder();
-    if (folder == NULL || chdir(folder) != 0) abort();
-    return folder;
-}
-
-static inline void leave_folder(const char *folder)
-{
-    if (chdir("/") != 0) abort();
-    remove_folder(folder);
-}
-
-/* "folder/name" in one of four buffers used in turn. */
-static inline const char *in_folder(const char *folder, const char *name)
-{
-    static char path[4][512];
-    static int turn;
-    turn = (turn + 1) % 4;
-    snprintf(path[turn], sizeof path[turn], "%s/%s", folder, name);
-    return path[turn];
+    char command[64];
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    if (chdir("/") != 0 || system(command) != 0) fprintf(stderr, "could not remove %s\n", folder);
 }
 
 static inline void write_file(const char *path, const void *bytes, size_t count)
@@ -58,12 +34,11 @@ static inline void write_file(const char *path, const void *bytes, size_t count)
  * NULL, and a line that says so, where there is none. */
 static inline const char *real_data(const char *name)
 {
-    static char folder[1024];
+    static char path[1024];
     const char *root = getenv("TENREC_TEST_DATA");
-    snprintf(folder, sizeof folder, "%s/%s", root ? root : TENREC_SOURCE_DIR "/../shared/data",
-             name);
-    if (access(folder, R_OK) == 0) return folder;
-    printf("skipped: no real data in %s (set TENREC_TEST_DATA)\n", folder);
+    snprintf(path, sizeof path, "%s/%s", root ? root : TENREC_SOURCE_DIR "/../shared/data", name);
+    if (access(path, R_OK) == 0) return path;
+    printf("skipped: no real data in %s (set TENREC_TEST_DATA)\n", path);
     return NULL;
 }
 

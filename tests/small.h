@@ -32,6 +32,19 @@ static inline tr_run *small_run(const tr_model_type *type, const char *dir,
     return tr_run_new(dir, model, digits, options);
 }
 
+/* The two run directories have the same bytes in this file. */
+static inline void assert_same_file(const char *a, const char *b, const char *name)
+{
+    int64_t n = 0, m = 0;
+    char    path[200];
+    snprintf(path, sizeof path, "%s/%s", a, name);
+    const char *x = tri_read_file(path, 1 << 26, &n);
+    snprintf(path, sizeof path, "%s/%s", b, name);
+    const char *y = tri_read_file(path, 1 << 26, &m);
+    ck_assert_msg(tr_error() == NULL, "%s", tr_error());
+    ck_assert_msg(n == m && memcmp(x, y, (size_t)n) == 0, "%s of %s and %s differ", name, a, b);
+}
+
 /* Two runs are the same: all bytes of the weights, and all of the log but what tells the time. */
 static inline void assert_same_run(const char *a, const char *b)
 {

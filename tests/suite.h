@@ -6,6 +6,7 @@
 #include "tensor/tensor.h"
 
 #include <check.h>
+#include <string.h>
 
 typedef struct test_entry {
     const TTest *test;
@@ -19,6 +20,7 @@ static inline int run_tests(const char *name, void (*setup)(void), void (*teardo
 {
     TCase *all = tcase_create(name);
     tcase_set_timeout(all, 0);
+    tcase_add_checked_fixture(all, tr_error_clear, NULL); /* of a test before, with CK_FORK=no */
     tcase_add_checked_fixture(all, setup, teardown);
     for (; tests->test != NULL; tests++) {
         if (tests->times > 0)
@@ -35,13 +37,9 @@ static inline int run_tests(const char *name, void (*setup)(void), void (*teardo
     return failed != 0;
 }
 
-/* A call that gave nothing and this error. */
-static inline void expect_null(const void *result, const char *message)
+static inline void expect_ok(void)
 {
-    ck_assert_ptr_null(result);
-    ck_assert_msg(tr_error() != NULL, "no error, expected: %s", message);
-    ck_assert_str_eq(tr_error(), message);
-    tr_error_clear();
+    ck_assert_msg(tr_error() == NULL, "%s", tr_error());
 }
 
 /* The pending error is this one, word for word; forgets it. */
@@ -50,6 +48,25 @@ static inline void expect_error(tr_status kind, const char *message)
     ck_assert_msg(tr_error() != NULL, "no error, expected: %s", message);
     ck_assert_str_eq(tr_error(), message);
     ck_assert_int_eq(tr_status_get(), kind);
+    tr_error_clear();
+}
+
+/* It has this in it, and is one line. */
+static inline void expect_error_with(tr_status kind, const char *part)
+{
+    ck_assert_msg(tr_error() != NULL, "no error, expected: %s", part);
+    ck_assert_msg(strstr(tr_error(), part) != NULL, "\"%s\" is not in: %s", part, tr_error());
+    ck_assert_msg(strchr(tr_error(), '\n') == NULL, "more than one line: %s", tr_error());
+    ck_assert_int_eq(tr_status_get(), kind);
+    tr_error_clear();
+}
+
+/* A call that gave nothing, and an error word for word. */
+static inline void expect_null(const void *result, const char *message)
+{
+    ck_assert_ptr_null(result);
+    ck_assert_msg(tr_error() != NULL, "no error, expected: %s", message);
+    ck_assert_str_eq(tr_error(), message);
     tr_error_clear();
 }
 

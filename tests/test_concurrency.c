@@ -35,25 +35,24 @@ static void *train(void *context)
     return NULL;
 }
 
-static void make_job(job *j, const char *folder, const char *kind, int index, int threads)
+static void make_job(job *j, const char *kind, int index, int threads)
 {
     *j = (job){ .index = index, .threads = threads };
-    snprintf(j->dir, sizeof j->dir, "%s/%s-%d", folder, kind, index);
+    snprintf(j->dir, sizeof j->dir, "%s-%d", kind, index);
 }
 
 START_TEST(threads_do_not_disturb_each_other)
 {
-    const char *folder = fresh_folder();
-    job         alone[TRAININGS], together[TRAININGS];
-    pthread_t   threads[TRAININGS];
+    job       alone[TRAININGS], together[TRAININGS];
+    pthread_t threads[TRAININGS];
     for (int i = 0; i < TRAININGS; i++) {
-        make_job(&alone[i], folder, "alone", i, 1);
+        make_job(&alone[i], "alone", i, 1);
         ck_assert_int_eq(pthread_create(&threads[i], NULL, train, &alone[i]), 0);
         pthread_join(threads[i], NULL);
         ck_assert_str_eq(alone[i].error, "");
     }
     for (int i = 0; i < TRAININGS; i++) {
-        make_job(&together[i], folder, "together", i, 1 + i % 2);
+        make_job(&together[i], "together", i, 1 + i % 2);
         ck_assert_int_eq(pthread_create(&threads[i], NULL, train, &together[i]), 0);
     }
     for (int i = 0; i < TRAININGS; i++) {
@@ -61,7 +60,6 @@ START_TEST(threads_do_not_disturb_each_other)
         ck_assert_str_eq(together[i].error, "");
         assert_same_run(alone[i].dir, together[i].dir);
     }
-    remove_folder(folder);
 }
 END_TEST
 
@@ -101,10 +99,10 @@ END_TEST
 static int running_threads(void)
 {
     int  count = 0;
-    DIR *folder = opendir("/proc/self/task");
-    if (folder == NULL) return 0;
-    for (struct dirent *e; (e = readdir(folder)) != NULL;) count += e->d_name[0] != '.';
-    closedir(folder);
+    DIR *tasks = opendir("/proc/self/task");
+    if (tasks == NULL) return 0;
+    for (struct dirent *e; (e = readdir(tasks)) != NULL;) count += e->d_name[0] != '.';
+    closedir(tasks);
     return count;
 }
 
@@ -145,5 +143,5 @@ int main(void)
         { threads_do_not_disturb_each_other },
         { 0 },
     };
-    return run_tests("concurrency", NULL, NULL, tests);
+    return run_tests("concurrency", enter_folder, leave_folder, tests);
 }

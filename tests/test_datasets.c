@@ -8,22 +8,11 @@
 #include <zlib.h>
 #endif
 
-static const char *folder;
-
 static void setup(void)
 {
-    folder = fresh_folder();
-    ck_assert_ptr_nonnull(folder);
+    enter_folder();
     unsetenv("TENREC_DATA");
     setenv("XDG_DATA_HOME", "/nowhere", 1);
-    ck_assert_int_eq(chdir(folder), 0);
-}
-
-static void teardown(void)
-{
-    ck_assert_int_eq(chdir("/"), 0);
-    remove_folder(folder);
-    tr_error_clear();
 }
 
 static void expect_open_error(const char *spec, tr_status kind, const char *message)
@@ -55,7 +44,8 @@ START_TEST(unknown_kind)
         ck_assert_ptr_nonnull(strstr(tr_error(), tr_dataset_kind_at(i)->usage));
     tr_error_clear();
     expect_open_error(NULL, TR_ERR_VALUE, "dataset: the specification is NULL");
-    expect_open_error("idx", TR_ERR_VALUE, "idx: which file? expected idx:IMAGES or idx:IMAGES,LABELS");
+    expect_open_error("idx", TR_ERR_VALUE,
+                      "idx: which file? expected idx:IMAGES or idx:IMAGES,LABELS");
     ck_assert_ptr_null(tr_dataset_open("idx:x", &(tr_dataset_options){ .test_fraction = 1.5 }));
     ck_assert_str_eq(tr_error(),
                      "dataset: test_fraction is 1.5, expected more than 0 and at most 1");
@@ -87,13 +77,14 @@ START_TEST(places)
         "/nowhere/tenrec/mnist, /nowhere/tenrec (TENREC_DATA is not set): run "
         "scripts/download mnist");
     setenv("TENREC_DATA", "/elsewhere", 1);
-    expect_open_error("fashion-mnist", TR_ERR_FILE,
-                 "fashion-mnist: no train-images-idx3-ubyte or train-images-idx3-ubyte.gz in "
-                 "data/fashion-mnist, /elsewhere/fashion-mnist, /nowhere/tenrec/fashion-mnist: run "
-                 "scripts/download fashion-mnist");
+    expect_open_error(
+        "fashion-mnist", TR_ERR_FILE,
+        "fashion-mnist: no train-images-idx3-ubyte or train-images-idx3-ubyte.gz in "
+        "data/fashion-mnist, /elsewhere/fashion-mnist, /nowhere/tenrec/fashion-mnist: run "
+        "scripts/download fashion-mnist");
     expect_open_error("mnist:/there", TR_ERR_FILE,
-                 "mnist: no train-images-idx3-ubyte or train-images-idx3-ubyte.gz in /there: "
-                 "scripts/download mnist /there fetches it");
+                      "mnist: no train-images-idx3-ubyte or train-images-idx3-ubyte.gz in /there: "
+                      "scripts/download mnist /there fetches it");
 }
 END_TEST
 
@@ -169,7 +160,7 @@ START_TEST(mnist_of_another_size)
     uint8_t images[16 + 4] = { 0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 2 };
     write_file("train-images-idx3-ubyte", images, sizeof images);
     expect_open_error("mnist:.", TR_ERR_FILE,
-                 "./train-images-idx3-ubyte: holds images 2 x 2 x 1, expected 28 x 28 x 1");
+                      "./train-images-idx3-ubyte: holds images 2 x 2 x 1, expected 28 x 28 x 1");
 }
 END_TEST
 
@@ -225,7 +216,8 @@ START_TEST(idx_broken)
     memset(b + 4, 0xff, 12); /* 2^96: a product that overflows */
     expect_idx_error(b, sizeof good,
                      "x: its header promises 9223372036854775807 values, at most 12 can follow");
-    expect_open_error("idx:absent", TR_ERR_FILE, "absent: cannot be read: No such file or directory");
+    expect_open_error("idx:absent", TR_ERR_FILE,
+                      "absent: cannot be read: No such file or directory");
     expect_open_error("idx:.", TR_ERR_FILE, ".: is not a regular file");
 }
 END_TEST
@@ -248,7 +240,7 @@ START_TEST(idx_labels)
     uint8_t wrong[8 + 12] = { 0, 0, 8, 1, 0, 0, 0, 12, 1, 2, 3, 10 };
     write_file("train-labels-idx1-ubyte", wrong, sizeof wrong);
     expect_open_error("mnist:.", TR_ERR_FILE,
-                 "./train-labels-idx1-ubyte: label 3 is 10, expected 0 to 9");
+                      "./train-labels-idx1-ubyte: label 3 is 10, expected 0 to 9");
 }
 END_TEST
 
@@ -300,10 +292,10 @@ START_TEST(gzip_broken)
     memcpy(b, good, sizeof good);
     write_gzip("x.gz", b, sizeof good - 1);
     expect_open_error("idx:x.gz", TR_ERR_FILE,
-                 "x.gz: ends at byte 27 inside the values, 1 bytes are missing");
+                      "x.gz: ends at byte 27 inside the values, 1 bytes are missing");
     write_gzip("x.gz", b, sizeof good + 1);
     expect_open_error("idx:x.gz", TR_ERR_FILE,
-                 "x.gz: goes on after byte 28, where its header says it ends");
+                      "x.gz: goes on after byte 28, where its header says it ends");
     memset(b + 4, 0x7f, 12);
     write_gzip("x.gz", b, sizeof good);
     ck_assert_ptr_null(tr_dataset_open("idx:x.gz", NULL));
@@ -319,7 +311,7 @@ START_TEST(gzip_broken)
     bytes[n - 6] ^= 0x40; /* the checksum */
     write_file("x.gz", bytes, n);
     expect_open_error("idx:x.gz", TR_ERR_FILE,
-                 "x.gz: the compressed data are damaged: fetch the file again");
+                      "x.gz: the compressed data are damaged: fetch the file again");
     write_file("x.gz", bytes, n - 9); /* cut inside the deflate stream */
     ck_assert_ptr_null(tr_dataset_open("idx:x.gz", NULL));
     ck_assert_int_eq(tr_status_get(), TR_ERR_FILE);
@@ -356,8 +348,8 @@ START_TEST(gzip_missing)
 {
     write_file("x.gz", good, sizeof good);
     expect_open_error("idx:x.gz", TR_ERR_FILE,
-                 "x.gz: this build reads no gzip files: install zlib's development package "
-                 "(zlib1g-dev, zlib-devel) and rebuild, or gunzip the file");
+                      "x.gz: this build reads no gzip files: install zlib's development package "
+                      "(zlib1g-dev, zlib-devel) and rebuild, or gunzip the file");
 }
 END_TEST
 
@@ -386,5 +378,5 @@ int main(void)
 #endif
         { 0 },
     };
-    return run_tests("datasets", setup, teardown, tests);
+    return run_tests("datasets", setup, leave_folder, tests);
 }

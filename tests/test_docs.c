@@ -6,10 +6,8 @@
 
 START_TEST(ops_page_is_what_the_descriptors_say)
 {
-    const char *folder = fresh_folder();
-    char path[4096];
-    int64_t count, written;
-    snprintf(path, sizeof path, "%s/ops.md", folder);
+    const char *path = "ops.md";
+    int64_t     count, written;
     ck_assert_msg(tri_write_ops_markdown(path) == TR_OK, "%s", tr_error());
     const char *fresh = tri_read_file(path, 1 << 20, &written);
     const char *committed = tri_read_file(TENREC_SOURCE_DIR "/docs/ops.md", 1 << 20, &count);
@@ -20,7 +18,6 @@ START_TEST(ops_page_is_what_the_descriptors_say)
     ck_assert_msg(count == written && memcmp(fresh, committed, (size_t)count) == 0,
                   "docs/ops.md differs from line %d on: cmake --build build/release --target docs",
                   line);
-    remove_folder(folder);
 }
 END_TEST
 
@@ -38,5 +35,5 @@ int main(void)
         { an_unwritable_page_is_an_error },
         { 0 },
     };
-    return run_tests("docs", NULL, NULL, tests);
+    return run_tests("docs", enter_folder, leave_folder, tests);
 }

@@ -3,7 +3,6 @@
 #include "tests/files.h"
 #include "tests/suite.h"
 
-static const char *folder;
 static char output[4096];
 
 /* Runs a shell command in the test's folder; its status, with stdout and stderr in `output`. */
@@ -29,8 +28,7 @@ static void expect(const char *command, int status, const char *text)
 /* Copies the script to ./download, with the checksums of the mirror's files in their places. */
 static void setup(void)
 {
-    folder = fresh_folder();
-    ck_assert_int_eq(chdir(folder), 0);
+    enter_folder();
     ck_assert_int_eq(run("mkdir mirror batches batches/cifar-10-batches-bin"), 0);
     expect("cp " TENREC_SOURCE_DIR "/scripts/download real && cp real download", 0, "");
     ck_assert_int_eq(
@@ -46,12 +44,6 @@ static void setup(void)
     char mirror[256];
     snprintf(mirror, sizeof mirror, "file://%s/mirror", folder);
     setenv("TENREC_MIRROR", mirror, 1);
-}
-
-static void teardown(void)
-{
-    ck_assert_int_eq(chdir("/"), 0);
-    remove_folder(folder);
 }
 
 START_TEST(usage)
@@ -134,5 +126,5 @@ int main(void)
         { archive },
         { 0 },
     };
-    return run_tests("download", setup, teardown, tests);
+    return run_tests("download", setup, leave_folder, tests);
 }

@@ -7,8 +7,6 @@
 #include "tests/small.h"
 #include "tests/suite.h"
 
-static const char *folder;
-
 /* f64, in [0, 1), different for each seed. */
 static tr_tensor *values(uint64_t seed, tr_shape shape)
 {
@@ -256,18 +254,16 @@ static void use_table(const tr_dataset *d)
     if (errors == NULL || mask == NULL) return;
     tr_column_text(&d->table->column[0], x->data, text);
     tr_table_errors(d->table, x, x, mask, errors, overall);
-    tr_table_save(d->table, in_folder(folder, "table.json"));
-    tr_table_load(in_folder(folder, "table.json"));
-    tr_table_write(d, tr_zeros(TR_F32, all), in_folder(folder, "out.csv"));
+    tr_table_save(d->table, "table.json");
+    tr_table_load("table.json");
+    tr_table_write(d, tr_zeros(TR_F32, all), "out.csv");
 }
 
 static void tables(const void *what)
 {
-    char     spec[300];
     tr_batch b;
     (void)what;
-    snprintf(spec, sizeof spec, "csv:%s/t.csv", folder);
-    tr_dataset *d = tr_dataset_open(spec, NULL);
+    tr_dataset *d = tr_dataset_open("csv:t.csv", NULL);
     tr_loader  *l = d != NULL ? tr_loader_new(d, NULL) : NULL;
     if (l == NULL) return;
     tr_loader_batches(l), tr_loader_images(l), tr_loader_epoch(l), tr_loader_position(l);
@@ -275,19 +271,17 @@ static void tables(const void *what)
     tr_dataset_row(d, TR_TRAIN, 0);
     tr_dataset_has_class(d, 0);
     use_table(d);
-    tr_load_image(in_folder(folder, "p.ppm"));
+    tr_load_image("p.ppm");
 }
 
 static void ratings(const void *what)
 {
-    char             spec[300];
     int64_t          item[2];
     double           rating[2];
     tr_rating_errors errors;
     (void)what;
-    snprintf(spec, sizeof spec, "ratings:%s/r.csv", folder);
     const tr_model_type *type = tr_model_find("undercomplete");
-    tr_dataset          *d = tr_dataset_open(spec, &(tr_dataset_options){ .test_fraction = 0.5 });
+    tr_dataset *d = tr_dataset_open("ratings:r.csv", &(tr_dataset_options){ .test_fraction = 0.5 });
     tr_settings         *s = tr_settings_new(type->options);
     if (d == NULL || s == NULL || tr_settings_set(s, "latent", "2") != TR_OK ||
         tr_settings_set(s, "loss", "mse") != TR_OK)
@@ -352,17 +346,15 @@ START_TEST(functions)
                   { "models", models },
                   { "ratings", ratings },
                   { "codes", codes } };
-    folder = fresh_folder();
-    write_file(in_folder(folder, "t.csv"), "a,b,c\n1,2,x\n3,4,y\n5,,x\n", 23);
-    write_file(in_folder(folder, "p.ppm"), "P3 2 2 255 1 2 3 4 5 6 7 8 9 10 11 12\n", 38);
+    write_file("t.csv", "a,b,c\n1,2,x\n3,4,y\n5,,x\n", 23);
+    write_file("p.ppm", "P3 2 2 255 1 2 3 4 5 6 7 8 9 10 11 12\n", 38);
     const char *rows = "u,i,r\na,x,1\na,y,2\na,z,4\nb,x,3\nb,y,5\nb,z,1\nc,x,2\nc,y,2\nc,z,3\n"
                        "d,x,1\nd,y,3\nd,z,5\n";
-    write_file(in_folder(folder, "r.csv"), rows, strlen(rows));
+    write_file("r.csv", rows, strlen(rows));
     tr_set_threads(1);
     for (size_t i = 0; i < sizeof works / sizeof works[0]; i++)
         fail_everywhere(works[i].name, works[i].does, NULL);
     printf("%d places\n", (int)places);
-    remove_folder(folder);
 }
 END_TEST
 
@@ -372,5 +364,5 @@ int main(void)
         { functions },
         { 0 },
     };
-    return run_tests("every function", NULL, NULL, tests);
+    return run_tests("every function", enter_folder, leave_folder, tests);
 }

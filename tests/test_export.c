@@ -1,34 +1,18 @@
 /* test_export.c: models written for PyTorch give the same codes and pictures there; NumPy reads
  * .npz. Skipped where there is no Python with these packages. */
 #include "train/train.h"
+#include "tests/files.h"
 #include "tests/suite.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static char folder[64];
-
-static const char *place(const char *name)
+static void setup(void)
 {
-    char *path = tr_scope_alloc(200);
-    snprintf(path, 200, "%s/%s", folder, name);
-    return path;
-}
-
-static void make_folder(void)
-{
-    snprintf(folder, sizeof folder, "/tmp/tenrec-export-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    enter_folder();
     tr_set_threads(1);
     tr_set_recording(false);
-}
-
-static void remove_folder(void)
-{
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    ck_assert_int_eq(system(command), 0);
 }
 
 /* A Python that imports the package, or NULL. */
@@ -75,7 +59,7 @@ static void save(const char *name, const char *part, const tr_tensor *t)
 {
     char file[80];
     snprintf(file, sizeof file, "%s-%s.npy", name, part);
-    tr_save_npy(place(file), t);
+    tr_save_npy(file, t);
 }
 
 /* Settings beside the defaults, "name=value" at most. */
@@ -103,7 +87,7 @@ static bool write_model(const char *name, const tr_model_type *type, tr_settings
     save(name, "z", z);
     save(name, "y", tr_model_decode(m, z));
     ck_assert_msg(tr_status_get() == TR_OK, "%s: %s", name, tr_error());
-    if (tr_export_torch(m, place(name)) == TR_OK) return true;
+    if (tr_export_torch(m, name) == TR_OK) return true;
     ck_assert_msg(strstr(tr_error(), "cannot be written for torch") != NULL, "%s", tr_error());
     tr_error_clear();
     return false;
@@ -123,13 +107,13 @@ START_TEST(torch_computes_the_same)
     int         count;
     char        command[1024];
     if (python == NULL) return;
-    FILE *script = fopen(place("compare.py"), "w");
+    FILE *script = fopen("compare.py", "w");
     ck_assert_ptr_nonnull(script);
     fputs(compare, script);
     fclose(script);
     const tr_model_type *const *types = tr_model_types(&count);
     size_t used = (size_t)snprintf(command, sizeof command, "OMP_NUM_THREADS=1 %s -B %s %s", python,
-                                   place("compare.py"), folder);
+                                   "compare.py", ".");
     for (int i = 0; i < count + VARIANTS; i++) {
         const int            v = i - count;
         const char          *name = v < 0 ? module_name(types[i]->name) : variants[v].name;
@@ -217,13 +201,13 @@ START_TEST(layers_of_ones_own)
     ck_assert(write_model("own", &own, NULL));
     const char *python = find_python("torch, numpy");
     if (python == NULL) return;
-    FILE *script = fopen(place("compare.py"), "w");
+    FILE *script = fopen("compare.py", "w");
     ck_assert_ptr_nonnull(script);
     fputs(compare, script);
     fclose(script);
     char command[300];
-    snprintf(command, sizeof command, "OMP_NUM_THREADS=1 %s -B %s %s own", python,
-             place("compare.py"), folder);
+    snprintf(command, sizeof command, "OMP_NUM_THREADS=1 %s -B %s %s own", python, "compare.py",
+             ".");
     ck_assert_int_eq(system(command), 0);
 }
 END_TEST
@@ -240,10 +224,10 @@ START_TEST(what_torch_has_no_layer_for)
     };
     for (kind = 0; kind < WRITABLE; kind++) {
         tr_model *m = tr_model_new(&own, NULL, TR_SHAPE(16, 16, 3), 0, 1);
-        ck_assert_int_eq(tr_export_torch(m, place("refused")), TR_ERR_VALUE);
+        ck_assert_int_eq(tr_export_torch(m, "refused"), TR_ERR_VALUE);
         ck_assert_str_eq(tr_error(), message[kind]);
         tr_error_clear();
-        ck_assert_ptr_null(fopen(place("refused.py"), "r"));
+        ck_assert_ptr_null(fopen("refused.py", "r"));
     }
 }
 END_TEST
@@ -253,16 +237,16 @@ START_TEST(npz_is_read_by_numpy)
     const char *python = find_python("numpy");
     if (python == NULL) return;
     tr_model *m = tr_model_new(tr_model_find("vae"), NULL, TR_SHAPE(4, 4, 1), 0, 1);
-    ck_assert_int_eq(tr_export_npz(m, place("m.npz")), TR_OK);
+    ck_assert_int_eq(tr_export_npz(m, "m.npz"), TR_OK);
     const tr_named_list state = tr_module_state(m->net);
-    tr_save_npy(place("first.npy"), state.items[0].tensor);
+    tr_save_npy("first.npy", state.items[0].tensor);
     char command[500];
     snprintf(command, sizeof command,
              "%s -c \"import numpy as np; z = np.load('%s'); assert len(z.files) == %d; "
              "assert (z['%s'] == np.load('%s')).all()\"",
-             python, place("m.npz"), (int)state.count, state.items[0].name, place("first.npy"));
+             python, "m.npz", (int)state.count, state.items[0].name, "first.npy");
     ck_assert_int_eq(system(command), 0);
-    ck_assert_int_eq(tr_export_npz(m, place("none/m.npz")), TR_ERR_FILE);
+    ck_assert_int_eq(tr_export_npz(m, "none/m.npz"), TR_ERR_FILE);
     tr_error_clear();
 }
 END_TEST
@@ -276,5 +260,5 @@ int main(void)
         { npz_is_read_by_numpy },
         { 0 },
     };
-    return run_tests("export", make_folder, remove_folder, tests);
+    return run_tests("export", setup, leave_folder, tests);
 }

@@ -11,14 +11,11 @@
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-static const char *folder;
 static tr_scope *scope;
 
 static void setup(void)
 {
-    folder = fresh_folder();
-    ck_assert_ptr_nonnull(folder);
-    ck_assert_int_eq(chdir(folder), 0);
+    enter_folder();
     scope = tr_scope_push();
 }
 
@@ -26,21 +23,7 @@ static void teardown(void)
 {
     tr_scope_pop(scope);
     tr_error_clear();
-    ck_assert_int_eq(chdir("/"), 0);
-    remove_folder(folder);
-}
-
-static void ck_ok(void)
-{
-    ck_assert_msg(tr_error() == NULL, "%s", tr_error());
-}
-
-static void ck_fails(tr_status kind, const char *message)
-{
-    ck_assert_ptr_nonnull(tr_error());
-    ck_assert_str_eq(tr_error(), message);
-    ck_assert_int_eq(tr_status_get(), kind);
-    tr_error_clear();
+    leave_folder();
 }
 
 static void ck_same(const tr_tensor *a, const tr_tensor *b)
@@ -63,7 +46,7 @@ static size_t file_size(const char *path)
 static char *read_all(const char *path, int64_t *count)
 {
     char *bytes = tri_read_file(path, INT64_MAX / 2, count);
-    ck_ok();
+    expect_ok();
     return bytes;
 }
 
@@ -86,7 +69,7 @@ static tr_named_list samples(void)
             tr_named_push(&list, name, t[k]);
         }
     }
-    ck_ok();
+    expect_ok();
     return list;
 }
 
@@ -151,7 +134,7 @@ START_TEST(metadata)
     ck_assert_ptr_null(m[0]);
     ck_assert_int_ne(tr_load_safetensors_metadata("z", &m), TR_OK);
     ck_assert_ptr_null(m);
-    ck_fails(TR_ERR_FILE, "z: cannot open: No such file or directory");
+    expect_error(TR_ERR_FILE, "z: cannot open: No such file or directory");
 }
 END_TEST
 
@@ -169,7 +152,7 @@ START_TEST(many_tensors)
     ck_assert_int_eq(loaded.count, 8192);
     tr_named_push(&list, "one more", t);
     tr_save_safetensors("x", &list, NULL);
-    ck_fails(TR_ERR_VALUE, "x: 8193 tensors are more than the 8192 that a file may hold");
+    expect_error(TR_ERR_VALUE, "x: 8193 tensors are more than the 8192 that a file may hold");
 }
 END_TEST
 
@@ -180,19 +163,19 @@ START_TEST(save_errors)
     tr_save_safetensors("good", &list, NULL);
     const size_t size = file_size("good");
     tr_save_safetensors("no/where", &list, NULL);
-    ck_fails(TR_ERR_FILE, "no/where: cannot create the file: No such file or directory");
+    expect_error(TR_ERR_FILE, "no/where: cannot create the file: No such file or directory");
     tr_named_push(&list, "w", tr_scalar(TR_F32, 1));
     tr_save_safetensors("good", &list, NULL);
-    ck_fails(TR_ERR_FILE, "good: byte 65: the key \"w\" is named twice");
+    expect_error(TR_ERR_FILE, "good: byte 65: the key \"w\" is named twice");
     list.items[1].name = "not \xff UTF-8";
     tr_save_safetensors("good", &list, NULL);
-    ck_fails(TR_ERR_FILE, "good: byte 66: the string is not UTF-8");
+    expect_error(TR_ERR_FILE, "good: byte 66: the string is not UTF-8");
     list.items[1].name = "__metadata__";
     tr_save_safetensors("good", &list, NULL);
-    ck_fails(TR_ERR_VALUE, "good: no tensor may have the name __metadata__");
+    expect_error(TR_ERR_VALUE, "good: no tensor may have the name __metadata__");
     list.items[1] = (tr_named){ "gone", NULL };
     tr_save_safetensors("good", &list, NULL);
-    ck_fails(TR_ERR_VALUE, "gone: the tensor is NULL");
+    expect_error(TR_ERR_VALUE, "gone: the tensor is NULL");
     ck_assert_uint_eq(file_size("good"), size); /* the old file is still there */
 }
 END_TEST
@@ -213,9 +196,9 @@ START_TEST(full_disk)
     tr_tensor *large = tr_zeros(TR_F64, TR_SHAPE(100000));
     tr_named_push(&list, "large", large);
     tr_save_safetensors("x", &list, NULL);
-    ck_fails(TR_ERR_FILE, "x: cannot write: File too large");
+    expect_error(TR_ERR_FILE, "x: cannot write: File too large");
     tr_save_npy("x", large);
-    ck_fails(TR_ERR_FILE, "x: cannot write: File too large");
+    expect_error(TR_ERR_FILE, "x: cannot write: File too large");
     setrlimit(RLIMIT_FSIZE, &limit);
     ck_assert_uint_eq(file_size("x"), size);
     ck_assert_int_eq(system("test \"$(ls)\" = x"), 0);
@@ -443,7 +426,7 @@ START_TEST(hostile_safetensors)
         write_safetensors("x", hostile[i].header, strlen(hostile[i].header), hostile[i].values);
         tr_load_safetensors("x", &list);
         snprintf(message, sizeof message, "x: %s", hostile[i].message);
-        ck_fails(TR_ERR_FILE, message);
+        expect_error(TR_ERR_FILE, message);
         ck_assert_int_eq(list.count, 0);
     }
     write_safetensors("x", A(GOOD), strlen(A(GOOD)), 8); /* what they were made of is sound */
@@ -460,7 +443,7 @@ static void ck_header_length(uint64_t length, size_t count, const char *message)
     bytes[9] = '}';
     write_file("x", bytes, count);
     tr_load_safetensors("x", &list);
-    ck_fails(TR_ERR_FILE, message);
+    expect_error(TR_ERR_FILE, message);
 }
 
 START_TEST(header_lengths)
@@ -480,9 +463,9 @@ START_TEST(header_lengths)
                      "x: a header of 16777217 bytes is longer than the 16777216 allowed");
     tr_named_list list = { 0 };
     tr_load_safetensors(".", &list);
-    ck_fails(TR_ERR_FILE, ".: is a folder; a file was expected");
+    expect_error(TR_ERR_FILE, ".: is a folder; a file was expected");
     tr_load_safetensors("missing", &list);
-    ck_fails(TR_ERR_FILE, "missing: cannot open: No such file or directory");
+    expect_error(TR_ERR_FILE, "missing: cannot open: No such file or directory");
 }
 END_TEST
 
@@ -496,7 +479,7 @@ START_TEST(bombs)
     memcpy(header, "{\"a\":", 5);
     write_safetensors("x", header, size, 0);
     tr_load_safetensors("x", &list);
-    ck_fails(TR_ERR_FILE, "x: byte 76: values are nested more than 64 deep");
+    expect_error(TR_ERR_FILE, "x: byte 76: values are nested more than 64 deep");
 
     memcpy(header, "{\"a\":[", 6);
     for (size_t i = 6; i < size; i++) header[i] = i % 2 == 0 ? '0' : ',';
@@ -504,7 +487,7 @@ START_TEST(bombs)
     const int64_t before = tr_memory().live_bytes;
     tr_load_safetensors("x", &list);
     ck_assert_int_le(tr_memory().peak_bytes - before, 4 * (int64_t)size + (16 << 20));
-    ck_fails(TR_ERR_FILE, "x: byte 262154: more than 131072 values");
+    expect_error(TR_ERR_FILE, "x: byte 262154: more than 131072 values");
 
     tri_writer w;
     tri_writer_open(&w, "x");
@@ -517,14 +500,14 @@ START_TEST(bombs)
     tri_writer_printf(&w, "}");
     tri_writer_close(&w);
     tr_load_safetensors("x", &list);
-    ck_fails(TR_ERR_FILE, "x: 8193 tensors are more than the 8192 allowed");
+    expect_error(TR_ERR_FILE, "x: 8193 tensors are more than the 8192 allowed");
 
     write_safetensors("x", "{\"a\0\":1}", 8, 0);
     tr_load_safetensors("x", &list);
-    ck_fails(TR_ERR_FILE, "x: byte 11: a control character in a string");
+    expect_error(TR_ERR_FILE, "x: byte 11: a control character in a string");
     write_safetensors("x", "{}\0", 3, 0);
     tr_load_safetensors("x", &list);
-    ck_fails(TR_ERR_FILE, "x: byte 10: something follows the value");
+    expect_error(TR_ERR_FILE, "x: byte 10: something follows the value");
 }
 END_TEST
 
@@ -579,9 +562,9 @@ START_TEST(npy_round_trip)
         ck_same(tr_load_npy("x.npy"), list.items[i].tensor);
     }
     tr_save_npy("no/where", list.items[0].tensor);
-    ck_fails(TR_ERR_FILE, "no/where: cannot create the file: No such file or directory");
+    expect_error(TR_ERR_FILE, "no/where: cannot create the file: No such file or directory");
     tr_save_npy("x", NULL);
-    ck_fails(TR_ERR_VALUE, "save_npy: the tensor is NULL");
+    expect_error(TR_ERR_VALUE, "save_npy: the tensor is NULL");
 }
 END_TEST
 
@@ -590,7 +573,7 @@ static void ck_numpy(const unsigned char *bytes, size_t count, tr_tensor *expect
 {
     write_file("x.npy", bytes, count);
     tr_tensor *t = tr_load_npy("x.npy");
-    ck_ok();
+    expect_ok();
     ck_same(t, expected);
     tr_save_npy("y.npy", expected);
     int64_t size;
@@ -618,10 +601,10 @@ START_TEST(npy_from_numpy)
 
     write_file("x", npy_i2_2, sizeof npy_i2_2);
     ck_assert_ptr_null(tr_load_npy("x"));
-    ck_fails(TR_ERR_FILE, "x: byte 20: the dtype is not '<f4', '<f8', '<i8' or '|u1'");
+    expect_error(TR_ERR_FILE, "x: byte 20: the dtype is not '<f4', '<f8', '<i8' or '|u1'");
     write_file("x", npy_big_endian_2, sizeof npy_big_endian_2);
     ck_assert_ptr_null(tr_load_npy("x"));
-    ck_fails(TR_ERR_FILE, "x: byte 20: the dtype is not '<f4', '<f8', '<i8' or '|u1'");
+    expect_error(TR_ERR_FILE, "x: byte 20: the dtype is not '<f4', '<f8', '<i8' or '|u1'");
 }
 END_TEST
 
@@ -686,28 +669,28 @@ START_TEST(hostile_npy_files)
         write_file("x", bytes, make_npy(bytes, hostile_npy[i].header, hostile_npy[i].values));
         const tr_tensor *t = tr_load_npy("x");
         if (hostile_npy[i].message == NULL) {
-            ck_ok();
+            expect_ok();
             ck_assert_ptr_nonnull(t);
             continue;
         }
         snprintf(message, sizeof message, "x: %s", hostile_npy[i].message);
-        ck_fails(TR_ERR_FILE, message);
+        expect_error(TR_ERR_FILE, message);
         ck_assert_ptr_null(t);
     }
     const size_t count = make_npy(bytes, NPY_F4 "'shape':(2,)}", 8);
     bytes[6] = 3;
     write_file("x", bytes, count);
     tr_load_npy("x");
-    ck_fails(TR_ERR_FILE, "x: byte 6: a version other than 1.0 and 2.0");
+    expect_error(TR_ERR_FILE, "x: byte 6: a version other than 1.0 and 2.0");
     bytes[6] = 1;
     bytes[0] = 'N';
     write_file("x", bytes, count);
     tr_load_npy("x");
-    ck_fails(TR_ERR_FILE, "x: byte 0: no .npy file");
+    expect_error(TR_ERR_FILE, "x: byte 0: no .npy file");
     memcpy(bytes, "\x93NUMPY\2\0\xff\xff\xff\xff", 12);
     write_file("x", bytes, count);
     tr_load_npy("x");
-    ck_fails(TR_ERR_FILE, "x: byte 12: a header of more than 1048576 bytes");
+    expect_error(TR_ERR_FILE, "x: byte 12: a header of more than 1048576 bytes");
 }
 END_TEST
 

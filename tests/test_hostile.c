@@ -14,7 +14,6 @@
 static const char checkpoint[] = "run/checkpoint/checkpoint.safetensors";
 static const char weights[] = "run/model.safetensors", config[] = "run/config.json";
 
-static const char *folder;
 static tr_scope   *scope;
 
 /* --- The run ---------------------------------------------------------------------------------- */
@@ -34,9 +33,7 @@ static void train(void)
 
 static void setup(void)
 {
-    folder = fresh_folder();
-    ck_assert_ptr_nonnull(folder);
-    ck_assert_int_eq(chdir(folder), 0);
+    enter_folder();
     tr_set_threads(1);
     scope = tr_scope_push();
     train();
@@ -48,8 +45,7 @@ static void teardown(void)
 {
     tr_error_clear();
     tr_scope_pop(scope);
-    ck_assert_int_eq(chdir("/"), 0);
-    remove_folder(folder);
+    leave_folder();
 }
 
 static char *read_all(const char *path, int64_t *count)

@@ -25,14 +25,6 @@ static const tri_json *parse(const char *text)
     return tri_json_parse("c.json", text, (int64_t)strlen(text), 0);
 }
 
-static void ck_fails(const char *message)
-{
-    ck_assert_ptr_nonnull(tr_error());
-    ck_assert_str_eq(tr_error(), message);
-    ck_assert_int_eq(tr_status_get(), TR_ERR_FILE);
-    tr_error_clear();
-}
-
 START_TEST(values)
 {
     const tri_json *v = parse(" [ null , true,false,\t-0, 12.5e-1 ,\r\n\"\", [], {} ] ");
@@ -142,15 +134,15 @@ START_TEST(look_ups)
     ck_assert_ptr_null(tri_json_find(tri_json_find(v, "r"), "b"));
     ck_assert_ptr_null(tr_error());
     ck_assert_ptr_null(tri_json_string(v, "c", "b"));
-    ck_fails("c: \"b\" is missing");
+    expect_error(TR_ERR_FILE, "c: \"b\" is missing");
     ck_assert(isnan(tri_json_number(v, "c", "a")));
-    ck_fails("c: \"a\" is a string; a number was expected");
+    expect_error(TR_ERR_FILE, "c: \"a\" is a string; a number was expected");
     ck_assert(!tri_json_bool(v, "c", "z"));
-    ck_fails("c: \"z\" is a number; true or false was expected");
+    expect_error(TR_ERR_FILE, "c: \"z\" is a number; true or false was expected");
     ck_assert_int_eq(tri_json_integer(v, "c", "z", 2, 5), 2);
-    ck_fails("c: \"z\" is 1; it must be a whole number in 2 .. 5");
+    expect_error(TR_ERR_FILE, "c: \"z\" is 1; it must be a whole number in 2 .. 5");
     ck_assert_int_eq(tri_json_integer(v, "c", "r", 0, 5), 0);
-    ck_fails("c: \"r\" is 0.5; it must be a whole number in 0 .. 5");
+    expect_error(TR_ERR_FILE, "c: \"r\" is 0.5; it must be a whole number in 0 .. 5");
 }
 END_TEST
 
@@ -158,14 +150,14 @@ START_TEST(offsets)
 {
     const char *text = "{\"a\": [1, x]}";
     ck_assert_ptr_null(tri_json_parse("c.json", text, (int64_t)strlen(text), 100));
-    ck_fails("c.json: byte 110: a value was expected");
+    expect_error(TR_ERR_FILE, "c.json: byte 110: a value was expected");
     ck_assert_ptr_null(parse(""));
-    ck_fails("c.json: byte 0: the text ends too early");
+    expect_error(TR_ERR_FILE, "c.json: byte 0: the text ends too early");
     char digits[80];
     memset(digits, '7', 70);
     digits[70] = '\0';
     ck_assert_ptr_null(parse(digits));
-    ck_fails("c.json: byte 0: a number of more than 64 characters");
+    expect_error(TR_ERR_FILE, "c.json: byte 0: a number of more than 64 characters");
 }
 END_TEST
 
@@ -176,7 +168,7 @@ START_TEST(depth)
     memset(text + 65, ']', 65);
     text[130] = '\0';
     ck_assert_ptr_null(parse(text));
-    ck_fails("c.json: byte 64: values are nested more than 64 deep");
+    expect_error(TR_ERR_FILE, "c.json: byte 64: values are nested more than 64 deep");
     text[129] = '\0';
     ck_assert_ptr_nonnull(parse(text + 1));
 }

@@ -194,15 +194,16 @@ static void expect_loader_error(tr_loader_options options, const char *message)
 START_TEST(errors)
 {
     expect_loader_error((tr_loader_options){ .batch = -1 },
-                 "loader: batch is -1, expected 1 or more, or 0 for the default");
+                        "loader: batch is -1, expected 1 or more, or 0 for the default");
     expect_loader_error((tr_loader_options){ .limit = -7 },
-                 "loader: limit is -7, expected 1 or more, or 0 for the default");
+                        "loader: limit is -7, expected 1 or more, or 0 for the default");
     expect_loader_error((tr_loader_options){ .begin = 10, .end = 60001 },
-                 "loader: images 10 to 60001 of digits's train split, which has 60000");
-    expect_loader_error((tr_loader_options){ .split = TR_TEST, .begin = 10000 },
-                 "loader: no image of digits's test split is chosen: begin and end are 10000");
+                        "loader: images 10 to 60001 of digits's train split, which has 60000");
+    expect_loader_error(
+        (tr_loader_options){ .split = TR_TEST, .begin = 10000 },
+        "loader: no image of digits's test split is chosen: begin and end are 10000");
     expect_loader_error((tr_loader_options){ .limit = 5, .batch = 6, .drop_last = true },
-                 "loader: 5 images make no full batch of 6, and drop_last is set");
+                        "loader: 5 images make no full batch of 6, and drop_last is set");
     ck_assert_ptr_null(tr_loader_new(NULL, NULL));
     ck_assert_str_eq(tr_error(), "loader: the dataset is NULL");
     tr_error_clear();

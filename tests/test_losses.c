@@ -359,29 +359,29 @@ START_TEST(errors)
         tr_cross_entropy(x, v, NULL, TR_MEAN),
         "cross_entropy: x is f32[2, 3], t is f32[2]; x [..., C] and t i64 [...] are needed");
     expect_null(tr_nll(x, t, &(tr_class_options){ .weight = v }, TR_MEAN),
-                 "nll: x is f32[2, 3], weight is f32[2]; one weight per class is needed");
+                "nll: x is f32[2, 3], weight is f32[2]; one weight per class is needed");
     expect_null(tr_cross_entropy(x, t, &(tr_class_options){ .label_smoothing = 2 }, TR_MEAN),
-                 "cross_entropy: label_smoothing is 2, it lies in [0, 1]");
+                "cross_entropy: label_smoothing is 2, it lies in [0, 1]");
     expect_null(tr_info_nce(x, x, 0, TR_MEAN),
-                 "info_nce: query is f32[2, 3], key is f32[2, 3], temperature is 0; "
-                 "both [N, D] and above 0 are needed");
+                "info_nce: query is f32[2, 3], key is f32[2, 3], temperature is 0; "
+                "both [N, D] and above 0 are needed");
     expect_null(tr_mse(tr_zeros(TR_F32, V(0)), tr_zeros(TR_F32, V(0)), TR_MEAN),
-                 "mse: of no values: x is f32[0]");
+                "mse: of no values: x is f32[0]");
     expect_null(tr_layer_norm(x, v, NULL, 1e-5),
-                 "layer_norm: the last sizes differ: x is f32[2, 3], scale is f32[2]");
+                "layer_norm: the last sizes differ: x is f32[2, 3], scale is f32[2]");
     expect_null(tr_group_norm(x, 2, NULL, NULL, 1e-5),
-                 "group_norm: 2 groups do not divide 3 channels");
+                "group_norm: 2 groups do not divide 3 channels");
     expect_null(tr_instance_norm(x, NULL, NULL, 1e-5),
-                 "instance_norm: 3 or more axes are needed: x is f32[2, 3]");
+                "instance_norm: 3 or more axes are needed: x is f32[2, 3]");
     expect_null(tr_rms_norm(x, v, 1e-5),
-                 "rms_norm: one value per channel is needed: x is f32[2, 3], scale is f32[2]");
+                "rms_norm: one value per channel is needed: x is f32[2, 3], scale is f32[2]");
     const tr_batch_norm_state s = { NULL, NULL, tr_zeros(TR_F32, V(3)), tr_ones(TR_F32, V(3)),
                                     0.1,  1e-5 };
     expect_null(tr_batch_norm(tr_narrow(x, 0, 0, 1), &s, true),
-                 "batch_norm: training needs more than one value per channel: x is f32[1, 3]");
+                "batch_norm: training needs more than one value per channel: x is f32[1, 3]");
     expect_null(tr_dropout(x, 1.5, &rng), "dropout: the rate is 1.5, it lies in [0, 1]");
     expect_null(tr_gumbel_softmax(x, 0, false, &rng),
-                 "gumbel_softmax: temperature is 0, above 0 is needed");
+                "gumbel_softmax: temperature is 0, above 0 is needed");
     ck_assert(isnan(tr_item(tr_nll(
         x, I64(V(2), 1, 1), &(tr_class_options){ .ignore = true, .ignore_index = 1 }, TR_MEAN))));
 }

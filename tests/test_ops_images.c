@@ -359,16 +359,16 @@ START_TEST(convolution_errors)
         "conv2d: four axes each are needed: x is f32[2, 3], w is f32[3, 3, 3, 2]; images are "
         "[N, H, W, C], kernels [KH, KW, C / groups, K]");
     expect_null(tr_conv2d(x, zeros4(3, 3, 4, 2), NULL, NULL),
-                 "conv2d: channels differ: x is f32[2, 5, 4, 3], w is f32[3, 3, 4, 2]; kernels are "
-                 "[KH, KW, C / groups, K]");
+                "conv2d: channels differ: x is f32[2, 5, 4, 3], w is f32[3, 3, 4, 2]; kernels are "
+                "[KH, KW, C / groups, K]");
     expect_null(
         tr_conv2d(x, w, NULL, &(tr_conv_options){ .groups = 2 }),
         "conv2d: groups do not divide the channels: x is f32[2, 5, 4, 3], w is f32[3, 3, 3, 2]");
     expect_null(tr_conv2d(x, zeros4(3, 5, 3, 2), NULL, NULL),
-                 "conv2d: the kernel is larger than the padded image: x is f32[2, 5, 4, 3], w is "
-                 "f32[3, 5, 3, 2]");
+                "conv2d: the kernel is larger than the padded image: x is f32[2, 5, 4, 3], w is "
+                "f32[3, 5, 3, 2]");
     expect_null(tr_conv2d(x, zeros4(0, 3, 3, 2), NULL, NULL),
-                 "conv2d: the kernel is empty: x is f32[2, 5, 4, 3], w is f32[0, 3, 3, 2]");
+                "conv2d: the kernel is empty: x is f32[2, 5, 4, 3], w is f32[0, 3, 3, 2]");
     expect_null(
         tr_conv2d(x, w, tr_zeros(TR_F32, TR_SHAPE(3)), NULL),
         "conv2d: the bias needs one value per channel of the result: x is f32[2, 5, 4, 3], w is "
@@ -379,11 +379,11 @@ START_TEST(convolution_errors)
         "tr_cast");
     expect_null(tr_conv2d(NULL, w, NULL, NULL), "conv2d: x is NULL");
     expect_null(tr_conv2d(x, w, NULL, &(tr_conv_options){ .stride = { 1, -1 } }),
-                 "conv2d: stride is -1, not in 1 .. 2147483647");
+                "conv2d: stride is -1, not in 1 .. 2147483647");
     expect_null(tr_conv2d(x, w, NULL, &(tr_conv_options){ .pad = { { -1, 0 } } }),
-                 "conv2d: pad is -1, not in 0 .. 2147483647");
+                "conv2d: pad is -1, not in 0 .. 2147483647");
     expect_null(tr_conv2d(x, w, NULL, &(tr_conv_options){ .dilation = { 1LL << 40, 1 } }),
-                 "conv2d: dilation is 1099511627776, not in 1 .. 2147483647");
+                "conv2d: dilation is 1099511627776, not in 1 .. 2147483647");
     expect_null(
         tr_conv2d(x, w, NULL, &(tr_conv_options){ .padding = TR_PAD_SAME, .pad = { { 1, 1 } } }),
         "conv2d: TR_PAD_SAME computes the padding; leave pad at 0");
@@ -396,7 +396,7 @@ START_TEST(convolution_errors)
         "conv2d_dw: such a convolution gives [2, 3, 2, 2], which is not the shape of g: x is "
         "f32[2, 5, 4, 3], g is f32[2, 3, 3, 2]");
     expect_null(tr_conv2d_dw(x, zeros4(2, 3, 3, 2), 0, 3, NULL),
-                 "conv2d_dw: kh is 0, not in 1 .. 2147483647");
+                "conv2d_dw: kh is 0, not in 1 .. 2147483647");
     expect_null(
         tr_conv1d(x, w, NULL, NULL),
         "conv1d: three axes each are needed: x is f32[2, 5, 4, 3], w is f32[3, 3, 3, 2]; signals "
@@ -414,14 +414,14 @@ START_TEST(transposed_convolution_errors)
         "conv2d_transpose: channels differ: x is f32[1, 2, 2, 3], w is f32[2, 2, 3, 4]; kernels of "
         "a transposed convolution are [KH, KW, out / groups, in]");
     expect_null(tr_conv2d_transpose(x, w, NULL, &(tr_conv_options){ .output_padding = { 1, 0 } }),
-                 "conv2d_transpose: output_padding is 1, not in 0 .. 0 (below the stride)");
+                "conv2d_transpose: output_padding is 1, not in 0 .. 0 (below the stride)");
     expect_null(
         tr_conv2d_transpose(x, w, NULL, &(tr_conv_options){ .pad = { { 2, 2 }, { 0, 0 } } }),
         "conv2d_transpose: the result would have no pixels: x is f32[1, 2, 2, 3], w is "
         "f32[2, 2, 4, 3]");
     expect_null(tr_conv2d_transpose(x, w, tr_zeros(TR_F32, TR_SHAPE(3)), NULL),
-                 "conv2d_transpose: the bias needs one value per channel of the result: x is "
-                 "f32[1, 2, 2, 3], w is f32[2, 2, 4, 3], bias is f32[3]");
+                "conv2d_transpose: the bias needs one value per channel of the result: x is "
+                "f32[1, 2, 2, 3], w is f32[2, 2, 4, 3], bias is f32[3]");
     tr_scope_pop(scope);
 }
 END_TEST
@@ -433,11 +433,11 @@ START_TEST(pooling_errors)
     tr_tensor *index = tr_full(TR_I64, TR_SHAPE(1, 4, 4, 2), 16);
     expect_null(tr_max_pool2d(x, NULL), "max_pool2d: options are needed: they give the window");
     expect_null(tr_max_pool2d(x, &(tr_pool_options){ .stride = { 2, 2 } }),
-                 "max_pool2d: window is 0, not in 1 .. 2147483647");
+                "max_pool2d: window is 0, not in 1 .. 2147483647");
     expect_null(tr_max_pool2d(flat, &by_2),
-                 "max_pool2d: four axes are needed: x is f32[2, 3]; pictures are [N, H, W, C]");
+                "max_pool2d: four axes are needed: x is f32[2, 3]; pictures are [N, H, W, C]");
     expect_null(tr_avg_pool2d(x, &(tr_pool_options){ .window = { 5, 1 } }),
-                 "avg_pool2d: the window is larger than the padded picture: x is f32[1, 4, 4, 2]");
+                "avg_pool2d: the window is larger than the padded picture: x is f32[1, 4, 4, 2]");
     expect_null(
         tr_max_pool2d(x, &(tr_pool_options){ .window = { 2, 2 }, .pad = { { 2, 0 }, { 0, 0 } } }),
         "max_pool2d: a window lies in the padding only: x is f32[1, 4, 4, 2]; pad less than the "
@@ -451,8 +451,8 @@ START_TEST(pooling_errors)
         "max_unpool2d: values are f32 or f64, positions i64: x is f32[1, 4, 4, 2], index is "
         "f32[1, 4, 4, 2]; convert with tr_cast");
     expect_null(tr_pool_gather(zeros4(1, 5, 4, 3), index),
-                 "pool_gather: pictures or channels differ: x is f32[1, 5, 4, 3], index is "
-                 "i64[1, 4, 4, 2]; positions are [N, OH, OW, C]");
+                "pool_gather: pictures or channels differ: x is f32[1, 5, 4, 3], index is "
+                "i64[1, 4, 4, 2]; positions are [N, OH, OW, C]");
     expect_null(
         tr_global_avg_pool2d(zeros4(1, 0, 4, 2)),
         "global_avg_pool2d: pictures [N, H, W, C] with pixels are needed: x is f32[1, 0, 4, 2]");
@@ -460,7 +460,7 @@ START_TEST(pooling_errors)
         tr_max_pool2d(tr_expand(zeros4(1, 1, 1, 1), TR_SHAPE(1, 1 << 16, 1 << 16, 1)), &by_2),
         "max_pool2d: a picture has more than 2^31 - 1 pixels: x is f32[1, 65536, 65536, 1]");
     expect_null(tr_adaptive_avg_pool2d(x, 0, 1),
-                 "adaptive_avg_pool2d: height is 0, not in 1 .. 2147483647");
+                "adaptive_avg_pool2d: height is 0, not in 1 .. 2147483647");
     tr_scope_pop(scope);
 }
 END_TEST
@@ -470,38 +470,37 @@ START_TEST(resizing_errors)
     tr_scope  *scope = tr_scope_push();
     tr_tensor *x = zeros4(1, 4, 3, 2), *flat = tr_zeros(TR_F32, TR_SHAPE(2, 3));
     expect_null(tr_upsample_nearest(x, 0, 2),
-                 "upsample_nearest: height is 0, not in 1 .. 2147483647");
+                "upsample_nearest: height is 0, not in 1 .. 2147483647");
     expect_null(
         tr_upsample_bilinear(flat, 2, 2, false),
         "upsample_bilinear: four axes are needed: x is f32[2, 3]; pictures are [N, H, W, C]");
     expect_null(tr_upsample_conv2d(x, x, NULL, 0, TR_RELU),
-                 "upsample_conv2d: factor is 0, not in 1 .. 2147483647");
+                "upsample_conv2d: factor is 0, not in 1 .. 2147483647");
     expect_null(tr_upsample_conv2d(zeros4(1, 2, 3, 2), zeros4(3, 3, 4, 1), NULL, 2, TR_RELU),
-                 "upsample_conv2d: channels differ: x is f32[1, 2, 3, 2], w is f32[3, 3, 4, 1]; "
-                 "kernels are [KH, KW, C, K]");
+                "upsample_conv2d: channels differ: x is f32[1, 2, 3, 2], w is f32[3, 3, 4, 1]; "
+                "kernels are [KH, KW, C, K]");
     expect_null(
         tr_upsample_conv2d(zeros4(1, 0, 3, 4), zeros4(3, 3, 4, 1), NULL, 2, TR_RELU),
         "upsample_conv2d: the picture has no pixels: x is f32[1, 0, 3, 4], w is f32[3, 3, 4, 1]");
-    expect_null(tr_conv2d_pool(x, x, NULL, 0, TR_RELU),
-                 "conv2d_pool: window is 0, not in 1 .. 16");
+    expect_null(tr_conv2d_pool(x, x, NULL, 0, TR_RELU), "conv2d_pool: window is 0, not in 1 .. 16");
     expect_null(tr_conv2d_pool(zeros4(1, 2, 3, 2), zeros4(3, 3, 2, 1), NULL, 3, TR_RELU),
-                 "conv2d_pool: the window is larger than the picture: x is f32[1, 2, 3, 2], w is "
-                 "f32[3, 3, 2, 1]");
+                "conv2d_pool: the window is larger than the picture: x is f32[1, 2, 3, 2], w is "
+                "f32[3, 3, 2, 1]");
     expect_null(tr_upsample_nearest(zeros4(1, 0, 3, 2), 2, 2),
-                 "upsample_nearest: the picture has no pixels: x is f32[1, 0, 3, 2]");
+                "upsample_nearest: the picture has no pixels: x is f32[1, 0, 3, 2]");
     expect_null(tr_pixel_shuffle(x, 2),
-                 "pixel_shuffle: r r does not divide the channels: x is f32[1, 4, 3, 2]");
+                "pixel_shuffle: r r does not divide the channels: x is f32[1, 4, 3, 2]");
     expect_null(tr_pixel_unshuffle(x, 2),
-                 "pixel_unshuffle: r does not divide height and width: x is f32[1, 4, 3, 2]");
+                "pixel_unshuffle: r does not divide height and width: x is f32[1, 4, 3, 2]");
     expect_null(tr_pixel_unshuffle(zeros4(1, 0, 0, 50), 1 << 30),
-                 "pixel_unshuffle: r is too large: x is f32[1, 0, 0, 50]");
+                "pixel_unshuffle: r is too large: x is f32[1, 0, 0, 50]");
     expect_null(tr_im2col(x, 5, 1, NULL),
-                 "im2col: the window is larger than the padded picture: x is f32[1, 4, 3, 2]");
+                "im2col: the window is larger than the padded picture: x is f32[1, 4, 3, 2]");
     expect_null(tr_col2im(x, 4, 3, 1, 3, NULL),
-                 "col2im: patches of such a window are needed: g is f32[1, 4, 3, 2]; they are "
-                 "[N, OH, OW, KH KW C]");
+                "col2im: patches of such a window are needed: g is f32[1, 4, 3, 2]; they are "
+                "[N, OH, OW, KH KW C]");
     expect_null(tr_col2im(x, 5, 3, 1, 1, NULL),
-                 "col2im: such a picture has another number of patches: g is f32[1, 4, 3, 2]");
+                "col2im: such a picture has another number of patches: g is f32[1, 4, 3, 2]");
     tr_scope_pop(scope);
 }
 END_TEST

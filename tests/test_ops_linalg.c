@@ -188,9 +188,9 @@ START_TEST(products_with_vectors)
     tr_tensor *product = tr_matmul(tr_variable(a), tr_reshape(v, TR_SHAPE(3, 1)));
     ck_assert_str_eq(product->node->call.op->name, "matmul"); /* and nothing around it */
     expect_null(tr_matmul(tr_scalar(TR_F64, 2), v),
-                 "matmul: a scalar is no matrix: a is f64[], b is f64[3]; use tr_mul");
+                "matmul: a scalar is no matrix: a is f64[], b is f64[3]; use tr_mul");
     expect_null(tr_matmul(v, tr_scalar(TR_F64, 2)),
-                 "matmul: a scalar is no matrix: a is f64[3], b is f64[]; use tr_mul");
+                "matmul: a scalar is no matrix: a is f64[3], b is f64[]; use tr_mul");
     tr_scope_pop(scope);
 }
 END_TEST
@@ -233,13 +233,12 @@ START_TEST(factorisation_errors)
               *v, *w;
     tr_tensor *stack = tr_expand(tr_scale(tr_eye(TR_F32, 2), -1), TR_SHAPE(3, 2, 2));
     expect_null(tr_cholesky(wide), "cholesky: a square matrix is needed: a is f32[2, 3]");
-    expect_null(tr_cholesky(zero),
-                 "cholesky: the matrix is not positive definite: a is f32[2, 2]");
+    expect_null(tr_cholesky(zero), "cholesky: the matrix is not positive definite: a is f32[2, 2]");
     expect_null(tr_cholesky(stack),
-                 "cholesky: matrix 0 of the stack is not positive definite: a is f32[3, 2, 2]");
+                "cholesky: matrix 0 of the stack is not positive definite: a is f32[3, 2, 2]");
     expect_null(tr_inverse(zero), "inverse: the matrix is singular: a is f32[2, 2]");
     expect_null(tr_logdet(tr_zeros(TR_F32, TR_SHAPE(3))),
-                 "logdet: a square matrix is needed: a is f32[3]");
+                "logdet: a square matrix is needed: a is f32[3]");
     expect_null(
         tr_solve_triangular(zero, tr_zeros(TR_F32, TR_SHAPE(3, 2)), true),
         "solve_triangular: b needs a's rows and leading axes: a is f32[2, 2], b is f32[3, 2]; b is "
@@ -269,15 +268,14 @@ START_TEST(product_errors)
     expect_null(
         tr_einsum("i...,jk", a, b),
         "einsum: \"i...,jk\": axes are letters, operands are parted by ',', the result by '->'");
-    expect_null(
-        tr_einsum("ii,jk", a, b),
-        "einsum: \"ii,jk\": a letter occurs twice in one operand; take the diagonal first");
+    expect_null(tr_einsum("ii,jk", a, b),
+                "einsum: \"ii,jk\": a letter occurs twice in one operand; take the diagonal first");
     expect_null(tr_einsum("ij,jk->im", a, b),
-                 "einsum: \"ij,jk->im\": a letter of the result is in no operand");
+                "einsum: \"ij,jk->im\": a letter of the result is in no operand");
     expect_null(tr_einsum("ijk,jk", a, b),
-                 "einsum: \"ijk,jk\": operand 1 has 3 letters, its tensor is f32[2, 3]");
+                "einsum: \"ijk,jk\": operand 1 has 3 letters, its tensor is f32[2, 3]");
     expect_null(tr_einsum("ij,ik", a, b),
-                 "einsum: \"ij,ik\": 'i' is 2 in operand 1 and 3 in operand 2");
+                "einsum: \"ij,ik\": 'i' is 2 in operand 1 and 3 in operand 2");
     expect_null(tr_einsum("abcdefghi,j", a, b), "einsum: \"abcdefghi,j\": more than 8 axes");
     tr_scope_pop(scope);
 }

@@ -38,19 +38,6 @@ static void teardown(void)
     tr_error_clear();
 }
 
-static void ck_ok(void)
-{
-    ck_assert_msg(tr_error() == NULL, "%s", tr_error());
-}
-
-static void ck_fails(tr_status kind, const char *message)
-{
-    ck_assert_ptr_nonnull(tr_error());
-    ck_assert_str_eq(tr_error(), message);
-    ck_assert_int_eq(tr_status_get(), kind);
-    tr_error_clear();
-}
-
 static void ck_close(double value, double expected, double tolerance)
 {
     ck_assert_msg(fabs(value - expected) <= tolerance * fmax(1e-3, fabs(expected)),
@@ -105,7 +92,7 @@ static run start_run(const golden_case *c, tr_dtype dtype)
         r.o = make(c, one("u", r.part[0]));
         tr_optimizer_add_group(r.o, one("v", r.part[1]), &c->group);
     }
-    ck_ok();
+    expect_ok();
     return r;
 }
 
@@ -133,7 +120,7 @@ static void step_run(run *r, const golden_case *c)
     ck_assert_int_eq(tr_optimizer_step(r->o), TR_OK);
     tr_scope_pop(step);
     r->t++;
-    ck_ok();
+    expect_ok();
 }
 
 static double value_of(const run *r, int i)
@@ -189,7 +176,7 @@ START_TEST(many_elements)
         }
     }
     for (int i = 0; i < N; i++) ck_close(((const double *)w->data)[i], x[i], 1e-11);
-    ck_ok();
+    expect_ok();
 }
 END_TEST
 
@@ -214,7 +201,7 @@ START_TEST(same_bits_on_threads)
             }
             result[threads - 1] = w->data;
         }
-        ck_ok();
+        expect_ok();
         ck_assert_int_eq(memcmp(result[0], result[1], N * sizeof(float)), 0);
         tr_scope_pop(inner);
     }
@@ -252,7 +239,7 @@ START_TEST(stale_graph)
     tr_tensor *loss = tr_sum(tr_square(w), TR_ALL_AXES, false);
     tr_backward(tr_sum(w, TR_ALL_AXES, false));
     tr_optimizer_step(o);
-    ck_ok();
+    expect_ok();
     ck_assert_int_eq(tr_backward(loss), TR_ERR_STATE);
     tr_error_clear();
 }
@@ -282,10 +269,10 @@ START_TEST(learning_rate)
     ck_assert_double_eq(tr_item(w), 0.875);
     ck_assert_int_eq(tr_optimizer_set_lr(o, 0), TR_OK);
     tr_optimizer_set_lr(o, -1);
-    ck_fails(TR_ERR_VALUE, "sgd: lr is -1; it must be a finite number, 0 or more");
+    expect_error(TR_ERR_VALUE, "sgd: lr is -1; it must be a finite number, 0 or more");
     ck_assert_double_eq(tr_optimizer_lr(tr_adam(one("w", w), NULL)), 1e-3);
     ck_assert_double_eq(tr_optimizer_lr(tr_rmsprop(one("w", w), NULL)), 0.01);
-    ck_ok();
+    expect_ok();
 }
 END_TEST
 
@@ -377,7 +364,7 @@ START_TEST(state_errors)
     tr_named_list part = state;
     part.count--;
     tr_optimizer_load(o, &part);
-    ck_fails(TR_ERR_VALUE, "adam: the saved state has no adam.v.w");
+    expect_error(TR_ERR_VALUE, "adam: the saved state has no adam.v.w");
 
     tr_named_list wrong = { 0 };
     tr_named_push(&wrong, "adam.lr", tr_scalar(TR_F64, 5));
@@ -385,7 +372,7 @@ START_TEST(state_errors)
     tr_named_push(&wrong, "adam.m.w", tr_ones(TR_F32, TR_SHAPE(2, 3)));
     tr_named_push(&wrong, "adam.v.w", tr_ones(TR_F32, TR_SHAPE(3, 2)));
     tr_optimizer_load(o, &wrong);
-    ck_fails(TR_ERR_SHAPE, "adam: the saved adam.v.w is f32[3, 2]; f32[2, 3] was expected");
+    expect_error(TR_ERR_SHAPE, "adam: the saved adam.v.w is f32[3, 2]; f32[2, 3] was expected");
     ck_assert_double_eq(tr_optimizer_lr(o), 1e-3); /* nothing was taken over */
     ck_assert_int_eq(tr_optimizer_steps(o), 0);
 }
@@ -397,34 +384,34 @@ START_TEST(option_errors)
 {
     const tr_named_list p = one("w", tr_variable(tr_ones(TR_F32, TR_SHAPE(2))));
     ck_assert_ptr_null(tr_adam(p, &(tr_adam_options){ .beta1 = 1.5 }));
-    ck_fails(TR_ERR_VALUE, "adam: beta1 is 1.5; it must be at least 0 and below 1");
+    expect_error(TR_ERR_VALUE, "adam: beta1 is 1.5; it must be at least 0 and below 1");
     ck_assert_ptr_null(tr_adamw(p, &(tr_adam_options){ .beta2 = 1 }));
-    ck_fails(TR_ERR_VALUE, "adamw: beta2 is 1; it must be at least 0 and below 1");
+    expect_error(TR_ERR_VALUE, "adamw: beta2 is 1; it must be at least 0 and below 1");
     ck_assert_ptr_null(tr_adam(p, &(tr_adam_options){ .epsilon = -2 }));
-    ck_fails(TR_ERR_VALUE, "adam: epsilon is -2; it must be a finite number, 0 or more");
+    expect_error(TR_ERR_VALUE, "adam: epsilon is -2; it must be a finite number, 0 or more");
     ck_assert_ptr_null(tr_adam(p, &(tr_adam_options){ .lr = INFINITY }));
-    ck_fails(TR_ERR_VALUE, "adam: lr is inf; it must be a finite number, 0 or more");
+    expect_error(TR_ERR_VALUE, "adam: lr is inf; it must be a finite number, 0 or more");
     ck_assert_ptr_null(tr_adam(p, &(tr_adam_options){ .weight_decay = NAN }));
-    ck_fails(TR_ERR_VALUE, "adam: weight_decay is nan; it must be a finite number, 0 or more");
+    expect_error(TR_ERR_VALUE, "adam: weight_decay is nan; it must be a finite number, 0 or more");
     ck_assert_ptr_null(tr_sgd(p, &(tr_sgd_options){ .momentum = -0.5 }));
-    ck_fails(TR_ERR_VALUE, "sgd: momentum is -0.5; it must be at least 0 and below 1");
+    expect_error(TR_ERR_VALUE, "sgd: momentum is -0.5; it must be at least 0 and below 1");
     ck_assert_ptr_null(tr_sgd(p, &(tr_sgd_options){ .momentum = 0.9, .dampening = 2 }));
-    ck_fails(TR_ERR_VALUE, "sgd: dampening is 2; it must be at least 0 and at most 1");
+    expect_error(TR_ERR_VALUE, "sgd: dampening is 2; it must be at least 0 and at most 1");
     ck_assert_ptr_null(tr_sgd(p, &(tr_sgd_options){ .nesterov = true }));
-    ck_fails(TR_ERR_VALUE,
-             "sgd: nesterov needs momentum above 0 and no dampening; they are 0 and 0");
+    expect_error(TR_ERR_VALUE,
+                 "sgd: nesterov needs momentum above 0 and no dampening; they are 0 and 0");
     ck_assert_ptr_null(tr_rmsprop(p, &(tr_rmsprop_options){ .alpha = 1 }));
-    ck_fails(TR_ERR_VALUE, "rmsprop: alpha is 1; it must be at least 0 and below 1");
+    expect_error(TR_ERR_VALUE, "rmsprop: alpha is 1; it must be at least 0 and below 1");
     ck_assert_ptr_null(tr_rmsprop(p, &(tr_rmsprop_options){ .momentum = 1 }));
-    ck_fails(TR_ERR_VALUE, "rmsprop: momentum is 1; it must be at least 0 and below 1");
+    expect_error(TR_ERR_VALUE, "rmsprop: momentum is 1; it must be at least 0 and below 1");
 }
 END_TEST
 
 static void ck_refused(const char *name, tr_tensor *t, const char *message)
 {
-    ck_ok();
+    expect_ok();
     ck_assert_ptr_null(tr_adam(one(name, t), NULL));
-    ck_fails(TR_ERR_VALUE, message);
+    expect_error(TR_ERR_VALUE, message);
 }
 
 START_TEST(parameter_errors)
@@ -445,7 +432,7 @@ START_TEST(parameter_errors)
     tr_named_list twice = one("w", w);
     tr_named_push(&twice, "w", tr_ones(TR_F64, TR_SHAPE(1)));
     ck_assert_ptr_null(tr_sgd(twice, NULL));
-    ck_fails(TR_ERR_VALUE, "sgd: two parameters have the name w");
+    expect_error(TR_ERR_VALUE, "sgd: two parameters have the name w");
 }
 END_TEST
 
@@ -460,11 +447,11 @@ START_TEST(closed_scope_parameter)
     tr_backward(tr_sum(keep, TR_ALL_AXES, false));
     w->alive = TRI_CLOSED; /* as if its scope had been closed */
     ck_assert_int_ne(tr_optimizer_step(o), TR_OK);
-    ck_fails(TR_ERR_VALUE, "sgd: parameter w belongs to a closed scope");
+    expect_error(TR_ERR_VALUE, "sgd: parameter w belongs to a closed scope");
     ck_assert_double_eq(tr_item(keep), 1); /* none has moved */
     tr_clip_grad_norm(p, 1);
-    ck_fails(TR_ERR_STATE,
-             "clip_grad_norm: tensor from a closed scope; hand it out with tr_scope_keep");
+    expect_error(TR_ERR_STATE,
+                 "clip_grad_norm: tensor from a closed scope; hand it out with tr_scope_keep");
     tr_scope_pop(inner);
 }
 END_TEST
@@ -474,16 +461,16 @@ START_TEST(group_errors)
     tr_tensor *w = tr_variable(tr_ones(TR_F64, TR_SHAPE(2)));
     tr_optimizer *o = tr_sgd(one("w", w), NULL);
     tr_optimizer_add_group(o, one("w", tr_ones(TR_F64, TR_SHAPE(2))), NULL);
-    ck_fails(TR_ERR_VALUE, "sgd: two parameters have the name w");
+    expect_error(TR_ERR_VALUE, "sgd: two parameters have the name w");
     tr_optimizer_add_group(o, one("b", w), &(tr_group_options){ .lr_factor = -2 });
-    ck_fails(TR_ERR_VALUE,
-             "sgd: the group's lr_factor is -2; it must be a finite number, 0 or more");
+    expect_error(TR_ERR_VALUE,
+                 "sgd: the group's lr_factor is -2; it must be a finite number, 0 or more");
     tr_scope *inner = tr_scope_push();
     tr_optimizer_add_group(o, one("b", w), NULL);
-    ck_fails(TR_ERR_STATE, "sgd: a group is added in another scope than the optimiser's");
+    expect_error(TR_ERR_STATE, "sgd: a group is added in another scope than the optimiser's");
     tr_scope_pop(inner);
     tr_optimizer_step(NULL);
-    ck_fails(TR_ERR_VALUE, "optimizer_step: the optimiser is NULL");
+    expect_error(TR_ERR_VALUE, "optimizer_step: the optimiser is NULL");
 }
 END_TEST
 
@@ -508,7 +495,7 @@ START_TEST(clip_norm)
     ck_close(tr_clip_grad_norm(p, 0.25), 0.5, 1e-5);
     ck_close(tr_clip_grad_norm(p, 100), 0.25, 1e-5);
     ck_assert(isnan(tr_clip_grad_norm(p, 0)));
-    ck_fails(TR_ERR_VALUE, "clip_grad_norm: max_norm is 0; it must be above 0");
+    expect_error(TR_ERR_VALUE, "clip_grad_norm: max_norm is 0; it must be above 0");
 }
 END_TEST
 
@@ -519,7 +506,7 @@ START_TEST(clip_not_finite)
                        TR_ALL_AXES, false));
     ck_assert(isinf(tr_clip_grad_norm(one("u", u), 1)));
     ck_assert_double_eq(tr_at(u->grad, TR_SHAPE(1)), 1);
-    ck_ok();
+    expect_ok();
 }
 END_TEST
 
@@ -534,7 +521,7 @@ START_TEST(clip_value)
     ck_assert(isnan(tr_at(u->grad, TR_SHAPE(2))));
     ck_assert_double_eq(tr_at(u->grad, TR_SHAPE(3)), 1);
     tr_clip_grad_value(one("u", u), -1);
-    ck_fails(TR_ERR_VALUE, "clip_grad_value: the limit is -1; it must be above 0");
+    expect_error(TR_ERR_VALUE, "clip_grad_value: the limit is -1; it must be above 0");
 }
 END_TEST
 
@@ -590,7 +577,7 @@ END_TEST
 static void ck_schedule_fails(tr_schedule s, int64_t t, const char *message)
 {
     ck_assert(isnan(tr_schedule_at(&s, t)));
-    ck_fails(TR_ERR_VALUE, message);
+    expect_error(TR_ERR_VALUE, message);
 }
 
 START_TEST(schedule_errors)
@@ -644,11 +631,11 @@ START_TEST(plateau_edges)
     tr_plateau low = { .patience = 1, .min = 0.5 };
     ck_assert_double_eq(tr_plateau_step(&low, 0.25, NAN), 0.25); /* never raised */
     tr_plateau_step(&(tr_plateau){ .factor = 1 }, 1, 1);
-    ck_fails(TR_ERR_VALUE, "plateau: factor is 1; it must be at least 0 and below 1");
+    expect_error(TR_ERR_VALUE, "plateau: factor is 1; it must be at least 0 and below 1");
     tr_plateau_step(&(tr_plateau){ .patience = -1 }, 1, 1);
-    ck_fails(TR_ERR_VALUE, "plateau: patience is -1 and cooldown 0; neither may be negative");
+    expect_error(TR_ERR_VALUE, "plateau: patience is -1 and cooldown 0; neither may be negative");
     tr_plateau_load(&p, &(tr_named_list){ 0 });
-    ck_fails(TR_ERR_VALUE, "plateau: the saved state has no plateau");
+    expect_error(TR_ERR_VALUE, "plateau: the saved state has no plateau");
 }
 END_TEST
 
@@ -681,9 +668,9 @@ START_TEST(ema)
         tr_ema_swap(other);
         ck_assert_double_eq(tr_at(w, TR_SHAPE(350)), 0.75 * 1.25 + 1.5);
         tr_ema_load(other, &(tr_named_list){ 0 });
-        ck_fails(TR_ERR_VALUE, "ema: the saved state has no ema.w");
+        expect_error(TR_ERR_VALUE, "ema: the saved state has no ema.w");
         ck_assert_ptr_null(tr_ema_new(p, 1));
-        ck_fails(TR_ERR_VALUE, "ema: decay is 1; it must be at least 0 and below 1");
+        expect_error(TR_ERR_VALUE, "ema: decay is 1; it must be at least 0 and below 1");
     }
 }
 END_TEST

@@ -44,32 +44,23 @@ END_TEST
 
 /* --- Trainings ------------------------------------------------------------------------------- */
 
-static const char *folder;
-
 static void make_folder(void)
 {
     uint8_t pictures[16 + 20 * 64] = { 0, 0, 8, 3, 0, 0, 0, 20, 0, 0, 0, 8, 0, 0, 0, 8 };
     uint8_t labels[8 + 20] = { 0, 0, 8, 1, 0, 0, 0, 20 };
-    folder = fresh_folder();
+    enter_folder();
     for (int i = 0; i < 20 * 64; i++) pictures[16 + i] = (uint8_t)(i * 37 % 251);
     for (int i = 0; i < 20; i++) labels[8 + i] = (uint8_t)(i / 2 % 2);
-    write_file(in_folder(folder, "pictures"), pictures, sizeof pictures);
-    write_file(in_folder(folder, "labels"), labels, sizeof labels);
-    write_file(in_folder(folder, "t.csv"), "a,b,c\n1,2,x\n3,4,y\n5,,x\n", 23);
-    write_file(in_folder(folder, "p.ppm"), "P3 2 2 255 1 2 3 4 5 6 7 8 9 10 11 12\n", 38);
+    write_file("pictures", pictures, sizeof pictures);
+    write_file("labels", labels, sizeof labels);
+    write_file("t.csv", "a,b,c\n1,2,x\n3,4,y\n5,,x\n", 23);
+    write_file("p.ppm", "P3 2 2 255 1 2 3 4 5 6 7 8 9 10 11 12\n", 38);
     tr_set_threads(1);
-}
-
-static void drop_folder(void)
-{
-    remove_folder(folder);
 }
 
 static tr_dataset *open_pictures(void)
 {
-    char spec[300];
-    snprintf(spec, sizeof spec, "idx:%s/pictures,%s/labels", folder, folder);
-    return tr_dataset_open(spec, NULL);
+    return tr_dataset_open("idx:pictures,labels", NULL);
 }
 
 static tr_model *new_model(const tr_model_type *type)
@@ -106,7 +97,7 @@ END_TEST
 /* A directory from its beginning to the report, and opened in each way. */
 static void keep(const void *what)
 {
-    const char *dir = in_folder(folder, "run");
+    const char *dir = "run";
     tr_scope   *scope = tr_scope_push(); /* the lock goes with it */
     tr_run     *run = new_run(what, dir);
     if (run != NULL && tr_run_train(run, NULL) == TR_OK) tr_run_report(run);
@@ -127,10 +118,8 @@ START_TEST(directories)
 {
     places = 0;
     fail_everywhere("a run directory", keep, tr_model_find("vae"));
-    char command[200];
-    snprintf(command, sizeof command, "ls %s/run %s/run/checkpoint | grep -q '[.]tmp-'", folder,
-             folder);
-    ck_assert_msg(system(command) != 0, "a temporary file is left");
+    ck_assert_msg(system("ls run run/checkpoint | grep -q '[.]tmp-'") != 0,
+                  "a temporary file is left");
     printf("directories: %d places\n", (int)places);
 }
 END_TEST
@@ -139,11 +128,9 @@ static void compare(const void *what)
 {
     tr_compared run = { 0 };
     (void)what;
-    if (tr_compare_run(in_folder(folder, "run"), &(tr_compare_options){ .probe = 10 }, &run) !=
-        TR_OK)
-        return;
-    tr_compare_page(in_folder(folder, "page.html"), "One", &run, 1);
-    tr_compare_markdown(in_folder(folder, "page.md"), "One", &run, 1);
+    if (tr_compare_run("run", &(tr_compare_options){ .probe = 10 }, &run) != TR_OK) return;
+    tr_compare_page("page.html", "One", &run, 1);
+    tr_compare_markdown("page.md", "One", &run, 1);
 }
 
 START_TEST(comparisons)
@@ -175,8 +162,8 @@ static void use_codes(tr_model *m, const tr_dataset *d)
     tr_quantise(codes, step, &bits);
     tr_model_sample(m, 3, &rng);
     tr_model_log_likelihood(m, x, NULL, 3, &rng);
-    tr_export_torch(m, in_folder(folder, "torch"));
-    tr_export_npz(m, in_folder(folder, "all.npz"));
+    tr_export_torch(m, "torch");
+    tr_export_npz(m, "all.npz");
     const tr_features features = { codes, labels };
     tr_knn_accuracy(&features, &features, 3);
 }
@@ -223,9 +210,8 @@ END_TEST
 
 static void read_data(const void *what)
 {
-    char spec[300], text[100];
-    snprintf(spec, sizeof spec, what, folder);
-    tr_dataset *d = tr_dataset_open(spec, NULL);
+    char        text[100];
+    tr_dataset *d = tr_dataset_open(what, NULL);
     tr_loader  *loader =
         d != NULL
              ? tr_loader_new(d, &(tr_loader_options){ .batch = 2, .limit = 6, .shuffle = true })
@@ -242,10 +228,10 @@ static void read_data(const void *what)
 
 START_TEST(data)
 {
-    static const char *const specs[] = { "digits",       "shapes",    "idx:%s/pictures",
-                                         "csv:%s/t.csv", "images:%s", "npy:%s/x.npy" };
+    static const char *const specs[] = { "digits",    "shapes",   "idx:pictures",
+                                         "csv:t.csv", "images:.", "npy:x.npy" };
     tr_rng                   rng = tr_rng_seed(1);
-    tr_save_npy(in_folder(folder, "x.npy"), tr_uniform(TR_F32, TR_SHAPE(20, 6), &rng));
+    tr_save_npy("x.npy", tr_uniform(TR_F32, TR_SHAPE(20, 6), &rng));
     places = 0;
     for (int i = 0; i < 6; i++) fail_everywhere(specs[i], read_data, specs[i]);
     printf("data: %d places\n", (int)places);
@@ -284,8 +270,8 @@ static void optimise(const void *what)
     tr_optimizer_load(o, &state);
     tr_ema_load(ema, &state);
     tr_plateau_load(&plateau, &state);
-    tr_module_save(net, in_folder(folder, "net"), NULL);
-    tr_module_load(net, in_folder(folder, "net"));
+    tr_module_save(net, "net", NULL);
+    tr_module_load(net, "net");
     int64_t count;
     tr_module_set_training(net, false);
     tr_forward(net, tr_zeros(TR_F32, TR_SHAPE(1, 4)));
@@ -315,6 +301,6 @@ int main(void)
     };
     make_folder();
     const int failed = run_tests("out of memory", NULL, NULL, tests);
-    drop_folder();
+    leave_folder();
     return failed;
 }

@@ -4,22 +4,6 @@
 #include "tests/files.h"
 #include "tests/suite.h"
 
-static const char *folder;
-
-static void setup(void)
-{
-    folder = fresh_folder();
-    ck_assert_ptr_nonnull(folder);
-    ck_assert_int_eq(chdir(folder), 0);
-}
-
-static void teardown(void)
-{
-    ck_assert_int_eq(chdir("/"), 0);
-    remove_folder(folder);
-    tr_error_clear();
-}
-
 /* u8 [5, 7, channels] with different values. */
 static tr_tensor *sample(int channels)
 {
@@ -252,5 +236,5 @@ int main(void)
         { encoded },
         { 0 },
     };
-    return run_tests("pictures", setup, teardown, tests);
+    return run_tests("pictures", enter_folder, leave_folder, tests);
 }

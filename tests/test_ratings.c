@@ -6,19 +6,6 @@
 
 #include <math.h>
 
-static const char *folder;
-
-static void setup(void)
-{
-    folder = enter_fresh_folder();
-}
-
-static void teardown(void)
-{
-    leave_folder(folder);
-    tr_error_clear();
-}
-
 static void write_text(const char *text)
 {
     write_file("r.dat", text, strlen(text));
@@ -197,5 +184,5 @@ int main(void)
         { autoencoder_beats_means },
         { 0 },
     };
-    return run_tests("ratings", setup, teardown, tests);
+    return run_tests("ratings", enter_folder, leave_folder, tests);
 }

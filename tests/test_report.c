@@ -7,24 +7,15 @@
 
 #include <math.h>
 
-static const char *folder;
-
 static void setup(void)
 {
-    folder = fresh_folder();
-    ck_assert_ptr_nonnull(folder);
+    enter_folder();
     tr_set_threads(1);
-}
-
-static void teardown(void)
-{
-    remove_folder(folder);
-    tr_error_clear();
 }
 
 static tr_run *trained(const char *name, const tr_train_options *options)
 {
-    tr_run *run = small_run(tr_model_find("undercomplete"), in_folder(folder, name), options);
+    tr_run *run = small_run(tr_model_find("undercomplete"), name, options);
     ck_assert_msg(tr_run_train(run, NULL) == TR_OK, "%s", tr_error());
     return run;
 }
@@ -41,13 +32,6 @@ static char *page_of(tr_run *run)
 static void says(const char *page, const char *text)
 {
     ck_assert_msg(strstr(page, text) != NULL, "the page does not say: %s", text);
-}
-
-static void refuses(tr_status status, const char *part)
-{
-    ck_assert_int_eq(tr_status_get(), status);
-    ck_assert_msg(strstr(tr_error(), part) != NULL, "\"%s\" is not in: %s", part, tr_error());
-    tr_error_clear();
 }
 
 START_TEST(each_schedule_in_words)
@@ -128,7 +112,7 @@ END_TEST
 
 START_TEST(the_command_quotes_what_a_shell_would_change)
 {
-    const char *dir = in_folder(folder, "it's here");
+    const char *dir = "it's here";
     ck_assert_int_eq(mkdir(dir, 0777), 0);
     tr_rng rng = tr_rng_seed(1);
     char   path[600], spec[700], expected[700];
@@ -151,31 +135,32 @@ START_TEST(a_run_is_asked_for_what_it_has)
     const tr_train_options o = { .epochs = 1, .batch = 16, .limit = 32, .val_limit = 10 };
     tr_run                *run = small_run(tr_model_find("undercomplete"), NULL, &o);
     ck_assert_int_eq(tr_run_report(run), TR_ERR_STATE);
-    refuses(TR_ERR_STATE, "report: the run has no directory");
+    expect_error_with(TR_ERR_STATE, "report: the run has no directory");
 
     tr_scope *scope = tr_scope_push(); /* the lock goes with it */
-    small_run(tr_model_find("undercomplete"), in_folder(folder, "fresh"), &o);
+    small_run(tr_model_find("undercomplete"), "fresh", &o);
     ck_assert_msg(tr_status_get() == TR_OK, "%s", tr_error());
     tr_scope_pop(scope);
-    ck_assert_ptr_null(tr_run_open(in_folder(folder, "fresh"), NULL, TR_OPEN_WEIGHTS));
-    refuses(TR_ERR_FILE,
-            "fresh/model.safetensors: there are no weights yet: no epoch was completed");
+    ck_assert_ptr_null(tr_run_open("fresh", NULL, TR_OPEN_WEIGHTS));
+    expect_error_with(TR_ERR_FILE,
+                      "fresh/model.safetensors: there are no weights yet: no epoch was completed");
 
     scope = tr_scope_push();
     trained("run", &o);
     tr_scope_pop(scope);
-    run = tr_run_open(in_folder(folder, "run"), NULL, TR_OPEN_HISTORY);
+    run = tr_run_open("run", NULL, TR_OPEN_HISTORY);
     ck_assert_int_eq(tr_run_report(run), TR_ERR_STATE);
-    refuses(TR_ERR_STATE, "report: the run has no data; call tr_run_use_data first");
+    expect_error_with(TR_ERR_STATE, "report: the run has no data; call tr_run_use_data first");
     ck_assert_int_eq(tr_run_train(run, NULL), TR_ERR_STATE);
-    refuses(TR_ERR_STATE, "train: the run was opened without data; call tr_run_use_data first");
+    expect_error_with(TR_ERR_STATE,
+                      "train: the run was opened without data; call tr_run_use_data first");
     tr_run_use_data(run, NULL);
     ck_assert_int_eq(tr_run_train(run, NULL), TR_ERR_STATE);
-    refuses(TR_ERR_STATE,
-            "train: the run was opened for its weights only; open it with TR_OPEN_RESUME");
-    ck_assert_ptr_null(
-        tr_run_open(in_folder(folder, "run"), tr_model_find("vae"), TR_OPEN_WEIGHTS));
-    refuses(TR_ERR_VALUE, "run/config.json: is a run of undercomplete, not of vae");
+    expect_error_with(
+        TR_ERR_STATE,
+        "train: the run was opened for its weights only; open it with TR_OPEN_RESUME");
+    ck_assert_ptr_null(tr_run_open("run", tr_model_find("vae"), TR_OPEN_WEIGHTS));
+    expect_error_with(TR_ERR_VALUE, "run/config.json: is a run of undercomplete, not of vae");
 }
 END_TEST
 
@@ -200,12 +185,12 @@ START_TEST(a_config_that_is_none)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char command[400];
         snprintf(command, sizeof command,
-                 "rm -rf %s/bad && cp -r %s/run %s/bad && sed -i '%s' %s/bad/config.json && "
-                 "! cmp -s %s/run/config.json %s/bad/config.json",
-                 folder, folder, folder, cases[i].sed, folder, folder, folder);
+                 "rm -rf bad && cp -r run bad && sed -i '%s' bad/config.json && "
+                 "! cmp -s run/config.json bad/config.json",
+                 cases[i].sed);
         ck_assert_msg(system(command) == 0, "%s", cases[i].sed);
-        ck_assert_ptr_null(tr_run_open(in_folder(folder, "bad"), NULL, TR_OPEN_WEIGHTS));
-        refuses(TR_ERR_FILE, cases[i].message);
+        ck_assert_ptr_null(tr_run_open("bad", NULL, TR_OPEN_WEIGHTS));
+        expect_error_with(TR_ERR_FILE, cases[i].message);
     }
 }
 END_TEST
@@ -220,7 +205,7 @@ START_TEST(a_run_that_stopped_early_is_opened_as_such)
     ck_assert_int_eq(run->state, TR_RUN_STOPPED_EARLY);
     const int64_t done = run->epochs_done;
     tr_scope_pop(scope);
-    run = tr_run_open(in_folder(folder, "run"), NULL, TR_OPEN_HISTORY);
+    run = tr_run_open("run", NULL, TR_OPEN_HISTORY);
     ck_assert_int_eq(run->state, TR_RUN_STOPPED_EARLY);
     ck_assert_int_eq(run->epochs_done, done);
     ck_assert_int_eq(run->best_epoch, done - 2);
@@ -239,5 +224,5 @@ int main(void)
         { a_run_that_stopped_early_is_opened_as_such },
         { 0 },
     };
-    return run_tests("report", setup, teardown, tests);
+    return run_tests("report", setup, leave_folder, tests);
 }

@@ -3,6 +3,8 @@
  * what it says, measured against the update rule by hand; and a training with any of them,
  * interrupted and gone on with, ends with the same bits. */
 #include "train/run.h"
+#include "tests/files.h"
+#include "tests/small.h"
 #include "tests/suite.h"
 
 #include <math.h>
@@ -12,69 +14,15 @@
 
 enum { LIMIT = 100, BATCH = 20, EPOCHS = 3, STEPS = LIMIT / BATCH };
 
-static char folder[64];
-
-static const char *place(const char *name)
+static void setup(void)
 {
-    char *path = tr_scope_alloc(160);
-    snprintf(path, 160, "%s/%s", folder, name);
-    return path;
-}
-
-static void make_folder(void)
-{
-    snprintf(folder, sizeof folder, "/tmp/tenrec-schedule-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    enter_folder();
     tr_set_threads(1);
-}
-
-static void remove_folder(void)
-{
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    ck_assert_int_eq(system(command), 0);
 }
 
 static const tr_train_options small = {
     .epochs = EPOCHS, .batch = BATCH, .limit = LIMIT, .val_limit = 40, .seed = 7
 };
-
-static tr_run *new_run(const char *model, const char *dir, const tr_train_options *o)
-{
-    tr_dataset          *digits = tr_dataset_open("digits", NULL);
-    const tr_model_type *type = tr_model_find(model);
-    tr_settings         *s = tr_settings_new(type->options);
-    for (const tr_option *option = type->options; option->name != NULL; option++) {
-        if (strcmp(option->name, "latent") == 0) tr_settings_set(s, "latent", "4");
-        if (strcmp(option->name, "hidden") == 0) tr_settings_set(s, "hidden", "12");
-    }
-    return tr_run_new(dir, tr_model_new(type, s, TR_SHAPE(28, 28, 1), 10, o->seed), digits, o);
-}
-
-static void assert_ok(void)
-{
-    ck_assert_msg(tr_error() == NULL, "%s", tr_error());
-}
-
-static void assert_error(tr_status status, const char *part)
-{
-    ck_assert_int_eq(tr_status_get(), status);
-    ck_assert_msg(strstr(tr_error(), part) != NULL, "\"%s\" is not in: %s", part, tr_error());
-    ck_assert_msg(strchr(tr_error(), '\n') == NULL, "more than one line: %s", tr_error());
-    tr_error_clear();
-}
-
-static void assert_same_file(const char *a, const char *b, const char *name)
-{
-    int64_t n = 0, m = 0;
-    char    path[200];
-    snprintf(path, sizeof path, "%s/%s", a, name);
-    const char *x = tri_read_file(path, 1 << 26, &n);
-    snprintf(path, sizeof path, "%s/%s", b, name);
-    const char *y = tri_read_file(path, 1 << 26, &m);
-    assert_ok();
-    ck_assert_msg(n == m && memcmp(x, y, (size_t)n) == 0, "%s of %s and %s differ", name, a, b);
-}
 
 static tr_tensor *first_weight(const tr_run *run)
 {
@@ -154,7 +102,7 @@ static void train_until(tr_run *run, int64_t steps)
 {
     stopper s = { .steps = steps };
     tr_run_train(run, &(tr_callbacks){ .context = &s, .step = count_step, .stop = stop });
-    assert_ok();
+    expect_ok();
     ck_assert_int_eq(run->state, TR_RUN_INTERRUPTED);
 }
 
@@ -192,13 +140,14 @@ START_TEST(resuming_gives_the_same_bits)
 {
     static const int64_t   stops[] = { 1, 3, 2 };
     const tr_train_options o = with(&asked[_i]);
-    const char            *whole = place("whole"), *parts = place("parts");
-    tr_run_train(new_run("vae", whole, &o), NULL);
-    assert_ok();
+    const char            *whole = "whole", *parts = "parts";
+    tr_run_train(small_run(tr_model_find("vae"), whole, &o), NULL);
+    expect_ok();
     for (int i = 0; i < 3; i++) {
         tr_scope *scope = tr_scope_push();
-        tr_run *run = i == 0 ? new_run("vae", parts, &o) : tr_run_open(parts, NULL, TR_OPEN_RESUME);
-        assert_ok();
+        tr_run   *run = i == 0 ? small_run(tr_model_find("vae"), parts, &o)
+                               : tr_run_open(parts, NULL, TR_OPEN_RESUME);
+        expect_ok();
         if (i > 0) tr_run_use_data(run, NULL);
         train_until(run, stops[i]);
         tr_scope_pop(scope);
@@ -206,7 +155,7 @@ START_TEST(resuming_gives_the_same_bits)
     tr_run *last = tr_run_open(parts, NULL, TR_OPEN_RESUME);
     tr_run_use_data(last, NULL);
     tr_run_train(last, NULL);
-    assert_ok();
+    expect_ok();
     assert_same_file(whole, parts, "model.safetensors");
     if (o.log_every > 0) assert_same_file(whole, parts, "steps.csv");
     assert_same_file(whole, parts, "config.json");
@@ -220,12 +169,12 @@ START_TEST(looking_changes_nothing)
                                               { .watch = true },
                                               { .checkpoint_every = 1 } };
     const tr_train_options        none = with(&(tr_train_options){ 0 }), look = with(&looks[_i]);
-    tr_run_train(new_run("vae", place("plain"), &none), NULL);
+    tr_run_train(small_run(tr_model_find("vae"), "plain", &none), NULL);
     stopper s = { .steps = -1 };
-    tr_run_train(new_run("vae", place("look"), &look),
+    tr_run_train(small_run(tr_model_find("vae"), "look", &look),
                  &(tr_callbacks){ .context = &s, .step = count_step, .stop = stop });
-    assert_ok();
-    assert_same_file(place("plain"), place("look"), "model.safetensors");
+    expect_ok();
+    assert_same_file("plain", "look", "model.safetensors");
 }
 END_TEST
 
@@ -244,7 +193,7 @@ START_TEST(warmup_and_cosine_set_the_steps)
     tr_run      *run = plain_run(NULL, &o);
     const double before = (double)((float *)first_weight(run)->data)[0];
     tr_run_train(run, NULL);
-    assert_ok();
+    expect_ok();
     double sum = 0;
     ck_assert_int_eq(run->steps_logged, 2 * STEPS);
     for (int t = 0; t < 2 * STEPS; t++) {
@@ -276,7 +225,7 @@ START_TEST(step_and_exponential_fall_with_epochs)
     o.log_every = STEPS;
     run = plain_run(NULL, &o);
     tr_run_train(run, NULL);
-    assert_ok();
+    expect_ok();
     for (int e = 0; e < EPOCHS; e++) /* of the last step of the epoch */
         ck_assert_double_eq_tol(run->steps[e].lr, 0.01 * pow(0.5, e + 1 - 1.0 / STEPS), 1e-12);
 }
@@ -302,7 +251,7 @@ START_TEST(plateau_waits_for_the_loss)
     validation_loss = 3;
     tr_run *run = plain_run(NULL, &o);
     tr_run_train(run, &(tr_callbacks){ .epoch = worsen });
-    assert_ok();
+    expect_ok();
     for (int e = 0; e < 7; e++) ck_assert_double_eq_tol(run->history[e].lr, 0.01 * rates[e], 1e-12);
 }
 END_TEST
@@ -337,16 +286,16 @@ START_TEST(the_average_is_what_is_used)
     o.epochs = 1;
     o.lr = 0.01;
     o.ema = 0.6;
-    tr_run      *run = plain_run(place("run"), &o);
+    tr_run      *run = plain_run("run", &o);
     const double start = (double)((float *)first_weight(run)->data)[0];
     double       mean = start;
     tr_run_train(run, NULL);
-    assert_ok();
+    expect_ok();
     for (int t = 1; t <= STEPS; t++) mean = 0.6 * mean + 0.4 * (start - 0.01 * t);
     tr_named_list saved = { 0 }, checkpoint = { 0 };
-    tr_load_safetensors(place("run/model.safetensors"), &saved);
-    tr_load_safetensors(place("run/" TRI_CHECKPOINT), &checkpoint);
-    assert_ok();
+    tr_load_safetensors("run/model.safetensors", &saved);
+    tr_load_safetensors("run/" TRI_CHECKPOINT, &checkpoint);
+    expect_ok();
     const float *used = tr_named_find(&saved, "weight")->data, *shown = first_weight(run)->data;
     const float *last = tr_named_find(&checkpoint, "model.weight")->data;
     const float *average = tr_named_find(&checkpoint, "ema.weight")->data;
@@ -365,15 +314,15 @@ START_TEST(accumulated_batches_are_one)
     o.epochs = 1;
     o.limit = 160;
     o.batch = 100;
-    tr_run *large = new_run("undercomplete", NULL, &o);
+    tr_run *large = small_run(tr_model_find("undercomplete"), NULL, &o);
     o.batch = 20;
     o.accumulate = 5;
-    tr_run *small_batches = new_run("undercomplete", NULL, &o);
+    tr_run *small_batches = small_run(tr_model_find("undercomplete"), NULL, &o);
     for (int i = 0; i < 2; i++) {
         tr_run *run = i == 0 ? large : small_batches;
         stopper s = { .steps = -1 };
         tr_run_train(run, &(tr_callbacks){ .context = &s, .step = count_step });
-        assert_ok();
+        expect_ok();
         ck_assert_int_eq(s.seen, 2);
         ck_assert_int_eq(tr_optimizer_steps(run->training->optimizer), 2);
     }
@@ -404,14 +353,14 @@ START_TEST(the_best_epoch_is_kept_without_stopping)
     o.lr = 0.01;
     o.keep_best = true;
     validation_loss = 3;
-    tr_run      *run = plain_run(place("run"), &o);
+    tr_run      *run = plain_run("run", &o);
     const double start = (double)((float *)first_weight(run)->data)[0];
     tr_run_train(run, &(tr_callbacks){ .epoch = worsen });
-    assert_ok();
+    expect_ok();
     ck_assert_int_eq(run->state, TR_RUN_FINISHED);
     ck_assert_int_eq(run->best_epoch, 2);
     tr_named_list saved = { 0 };
-    tr_load_safetensors(place("run/model.safetensors"), &saved);
+    tr_load_safetensors("run/model.safetensors", &saved);
     const float *w = tr_named_find(&saved, "weight")->data;
     ck_assert_double_eq_tol((double)w[0], start - 0.01 * 2 * STEPS, 1e-6);
 }
@@ -435,14 +384,14 @@ START_TEST(rows_of_steps_average_to_the_epoch)
     o.limit = 4 * BATCH;
     o.log_every = 2;
     logged = 0;
-    tr_run *run = new_run("undercomplete", place("run"), &o);
+    tr_run *run = small_run(tr_model_find("undercomplete"), "run", &o);
     tr_run_train(run, &(tr_callbacks){ .log = on_log });
-    assert_ok();
+    expect_ok();
     ck_assert_int_eq(logged, 2);
     const double mean = (run->steps[0].train.value[0] + run->steps[1].train.value[0]) / 2;
     ck_assert_double_eq_tol(mean, run->history[0].train.value[0], 1e-9);
     int64_t     count = 0;
-    const char *csv = tri_read_file(place("run/steps.csv"), 1 << 20, &count);
+    const char *csv = tri_read_file("run/steps.csv", 1 << 20, &count);
     const char *head = "step,epoch,train_loss,train_reconstruction,lr\n2,0.5,";
     ck_assert_int_eq(strncmp(csv, head, strlen(head)), 0);
 }
@@ -468,9 +417,9 @@ START_TEST(steps_allocate_nothing)
     o.clip_value = 0.1;
     o.ema = 0.9;
     o.schedule = TR_RATE_COSINE;
-    tr_run_train(new_run("vae", NULL, &o),
+    tr_run_train(small_run(tr_model_find("vae"), NULL, &o),
                  &(tr_callbacks){ .context = seen, .step = count_allocations });
-    assert_ok();
+    expect_ok();
     ck_assert_int_eq(seen[0], 8);
 }
 END_TEST
@@ -506,13 +455,14 @@ START_TEST(what_makes_no_sense_is_an_error)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         tr_train_options o = cases[i].o;
-        ck_assert_ptr_null(new_run(cases[i].model, NULL, &o));
-        assert_error(TR_ERR_VALUE, cases[i].message);
+        ck_assert_ptr_null(small_run(tr_model_find(cases[i].model), NULL, &o));
+        expect_error_with(TR_ERR_VALUE, cases[i].message);
     }
     tr_rate_schedule schedule;
     tr_rate_schedule_find("linear", &schedule);
-    assert_error(TR_ERR_VALUE, "schedule is \"linear\"; it must be constant, step, exponential, "
-                               "cosine or plateau");
+    expect_error_with(TR_ERR_VALUE,
+                      "schedule is \"linear\"; it must be constant, step, exponential, "
+                      "cosine or plateau");
     for (int i = 0; tr_rate_schedule_name((tr_rate_schedule)i) != NULL; i++) {
         tr_rate_schedule_find(tr_rate_schedule_name((tr_rate_schedule)i), &schedule);
         ck_assert_int_eq((int)schedule, i);
@@ -523,15 +473,13 @@ END_TEST
 /* A run from before an option was there has its default. */
 START_TEST(older_runs_open)
 {
-    tr_run_train(new_run("vae", place("run"), &small), NULL);
-    char command[256];
-    snprintf(command, sizeof command,
-             "sed -i '/schedule\\|warmup\\|lr_\\|clip\\|ema\\|accum\\|keep\\|minutes\\|log_\\|"
-             "watch/d; s/\\(\"checkpoint_every.*\\),/\\1/' %s/run/config.json",
-             folder);
-    ck_assert_int_eq(system(command), 0);
-    tr_run *run = tr_run_open(place("run"), NULL, TR_OPEN_WEIGHTS);
-    assert_ok();
+    tr_run_train(small_run(tr_model_find("vae"), "run", &small), NULL);
+    const int status =
+        system("sed -i '/schedule\\|warmup\\|lr_\\|clip\\|ema\\|accum\\|keep\\|minutes\\|log_\\|"
+               "watch/d; s/\\(\"checkpoint_every.*\\),/\\1/' run/config.json");
+    ck_assert_int_eq(status, 0);
+    tr_run *run = tr_run_open("run", NULL, TR_OPEN_WEIGHTS);
+    expect_ok();
     ck_assert_int_eq(run->options.accumulate, 1);
     ck_assert_uint_eq(run->options.seed, 7);
 }
@@ -555,5 +503,5 @@ int main(void)
         { older_runs_open },
         { 0 },
     };
-    return run_tests("schedule", make_folder, remove_folder, tests);
+    return run_tests("schedule", setup, leave_folder, tests);
 }

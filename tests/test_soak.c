@@ -7,7 +7,6 @@
 
 enum { MOST_EPOCHS = 20, WARM_UP = 4, LOOKS = 4 };
 
-static const char *folder;
 static int64_t     resident[MOST_EPOCHS + 1][LOOKS + 1];
 
 /* Pages of this process that are in memory. */
@@ -43,7 +42,7 @@ static void look(void *context, const tr_run *run, const tr_epoch *row)
     (void)context;
     tr_scope     *scope = tr_scope_push();
     tr_named_list saved = { 0 }, optimizer = { 0 };
-    const char   *path = in_folder(folder, "run/checkpoint/checkpoint.safetensors");
+    const char   *path = "run/checkpoint/checkpoint.safetensors";
     ck_assert_int_eq(tr_load_safetensors(path, &saved), TR_OK);
     const tr_named_list model = tr_module_state(run->model->net);
     tr_optimizer_state(run->training->optimizer, &optimizer);
@@ -70,9 +69,8 @@ START_TEST(memory_is_flat_and_the_checkpoint_is_true)
     const int64_t steps = text != NULL ? atoll(text) : 20000;
     const int64_t epochs = steps > 500000 ? MOST_EPOCHS : 10; /* an epoch has 60,000 pictures */
     tr_set_threads(1);
-    folder = fresh_folder();
     tr_run *run = small_run(
-        tr_model_find("vae"), in_folder(folder, "run"),
+        tr_model_find("vae"), "run",
         &(tr_train_options){
             .epochs = epochs, .batch = 1, .limit = steps / epochs, .val_limit = 20, .seed = 1 });
     tr_run_train(run, &(tr_callbacks){ .step = weigh, .epoch = look });
@@ -85,7 +83,6 @@ START_TEST(memory_is_flat_and_the_checkpoint_is_true)
     const int64_t grown = resident[epochs][LOOKS] - resident[WARM_UP + 1][LOOKS];
     ck_assert_msg(grown * 4096 <= (epochs + 4) * 4 * (int64_t)sizeof(tr_epoch),
                   "%d pages more after %d epochs", (int)grown, (int)epochs);
-    remove_folder(folder);
 }
 END_TEST
 
@@ -95,5 +92,5 @@ int main(void)
         { memory_is_flat_and_the_checkpoint_is_true },
         { 0 },
     };
-    return run_tests("soak", NULL, NULL, tests);
+    return run_tests("soak", enter_folder, leave_folder, tests);
 }

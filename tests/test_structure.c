@@ -310,7 +310,7 @@ START_TEST(errors_of_reductions)
     expect_null(tr_argmin(none, 1, false), "argmin: of no values: x is f32[2, 0]");
     expect_null(tr_max(none, 1, false, NULL), "max: of no values: x is f32[2, 0]");
     expect_null(tr_mean(tr_arange(TR_I64, 2), TR_ALL_AXES, false),
-                 "mean: f32 or f64 is needed: x is i64[2]; convert with tr_cast");
+                "mean: f32 or f64 is needed: x is i64[2]; convert with tr_cast");
     expect_null(tr_var(NULL, TR_ALL_AXES, 1, false), "var: x is NULL");
     expect_null(tr_std(x, TR_AXES(2), 1, false), "std: axis 2 is not in -2 .. 1");
     expect_null(tr_sum(x, TR_AXES(2), false), "sum: axis 2 is not in -2 .. 1");
@@ -318,12 +318,12 @@ START_TEST(errors_of_reductions)
     expect_null(tr_softmax(x, -3), "softmax: axis -3 is not in -2 .. 1");
     expect_null(tr_cumsum(x, 5, false), "cumsum: axis 5 is not in -2 .. 1");
     expect_null(tr_norm(x, 0, TR_ALL_AXES, false),
-                 "norm: the exponent is 0, above 0 is needed: x is f32[2, 3]");
+                "norm: the exponent is 0, above 0 is needed: x is f32[2, 3]");
     expect_null(tr_topk(x, 4, 1, true, NULL), "topk: 4 of the 3 values of axis 1: x is f32[2, 3]");
     expect_null(tr_amin(whole, TR_ALL_AXES, false),
-                 "amin: f32 or f64 is needed: x is i64[2]; convert with tr_cast");
+                "amin: f32 or f64 is needed: x is i64[2]; convert with tr_cast");
     expect_null(tr_standardize(x, TR_AXES(4), 1, NULL, NULL),
-                 "standardize: axis 4 is not in -2 .. 1");
+                "standardize: axis 4 is not in -2 .. 1");
 }
 END_TEST
 
@@ -333,14 +333,14 @@ START_TEST(errors_of_parts)
     tr_tensor *z = tr_zeros(TR_F32, TR_SHAPE(3, 4)), *parts[2];
     expect_null(tr_slice(x, 0, 0, 1, 0), "slice: the step is 0: x is f32[2, 3]");
     expect_null(tr_narrow(x, 1, 2, 2),
-                 "narrow: 2 values from 2 on do not lie within the 3 of axis 1: x is f32[2, 3]");
+                "narrow: 2 values from 2 on do not lie within the 3 of axis 1: x is f32[2, 3]");
     expect_null(tr_select(x, 0, 2), "select: index 2 is not in -2 .. 1: x is f32[2, 3]");
     expect_null(tr_concat((tr_tensor *[]){ x, y }, 2, 0),
-                 "concat: dtypes differ: x is f32[2, 3], x is f64[2, 3]; convert one with tr_cast");
+                "concat: dtypes differ: x is f32[2, 3], x is f64[2, 3]; convert one with tr_cast");
     expect_null(tr_concat((tr_tensor *[]){ x, z }, 2, 0),
-                 "concat: sizes may differ along the axis only: x is f32[2, 3], x is f32[3, 4]");
+                "concat: sizes may differ along the axis only: x is f32[2, 3], x is f32[3, 4]");
     expect_null(tr_stack((tr_tensor *[]){ x, z }, 2, 0),
-                 "stack: shapes differ: the first is f32[2, 3]: x is f32[3, 4]");
+                "stack: shapes differ: the first is f32[2, 3]: x is f32[3, 4]");
     ck_assert_int_eq(tr_split(x, 1, (const int64_t[]){ 1, 1 }, 2, parts), TR_ERR_VALUE);
     expect_null(parts[0], "split: the sizes do not add up to the 3 of axis 1: x is f32[2, 3]");
     ck_assert_int_eq(tr_chunk(x, 1, 0, parts), TR_ERR_VALUE);
@@ -349,13 +349,13 @@ START_TEST(errors_of_parts)
         tr_pad(x, TR_SHAPE(1), TR_SHAPE(1), 0),
         "pad: 1 sizes before and 1 after were given, one per axis is needed: x is f32[2, 3]");
     expect_null(tr_pad(x, TR_SHAPE(-1, 0), TR_SHAPE(-2, 0), 0),
-                 "pad: -1 and -2 do not fit axis 0: x is f32[2, 3]");
+                "pad: -1 and -2 do not fit axis 0: x is f32[2, 3]");
     expect_null(tr_pad_with(x, TR_SHAPE(0, 3), TR_SHAPE(0, 0), TR_PAD_REFLECT),
-                 "pad_with: axis 1 cannot be padded by 3 and 0: x is f32[2, 3]");
+                "pad_with: axis 1 cannot be padded by 3 and 0: x is f32[2, 3]");
     expect_null(tr_repeat(x, TR_SHAPE(2)),
-                 "repeat: 1 counts were given, one per axis is needed: x is f32[2, 3]");
+                "repeat: 1 counts were given, one per axis is needed: x is f32[2, 3]");
     expect_null(tr_repeat(x, TR_SHAPE(1, -1)),
-                 "repeat: axis 1 cannot be repeated -1 times: x is f32[2, 3]");
+                "repeat: axis 1 cannot be repeated -1 times: x is f32[2, 3]");
     expect_null(tr_squeeze(x, TR_AXES(1)), "squeeze: the size of axis 1 is not 1: x is f32[2, 3]");
     expect_null(tr_unsqueeze(x, 3), "unsqueeze: axis 3 is not in -3 .. 2");
     expect_null(tr_tril(tr_zeros(TR_F32, V(2)), 0), "tril: two axes are needed: x is f32[2]");
@@ -370,7 +370,7 @@ START_TEST(errors_of_indices)
         tr_gather(x, 0, I64(TR_SHAPE(1, 3), 0, 2, 0)),
         "gather: index 2 is not below 2, the size of axis 0: x is f32[2, 3], index is i64[1, 3]");
     expect_null(tr_gather(x, 0, I64(TR_SHAPE(1, 3), 0, 1, -1)),
-                 "gather: index -1 is negative: x is f32[2, 3], index is i64[1, 3]");
+                "gather: index -1 is negative: x is f32[2, 3], index is i64[1, 3]");
     expect_null(
         tr_gather(x, 0, v),
         "gather: the index must be i64: x is f32[2, 3], index is f32[2]; convert it with tr_cast");
@@ -378,16 +378,16 @@ START_TEST(errors_of_indices)
         tr_gather(x, 0, I64(V(1), 0)),
         "gather: the sizes of x and index differ beside axis 0: x is f32[2, 3], index is i64[1]");
     expect_null(tr_gather(x, 1, tr_zeros(TR_I64, TR_SHAPE(3, 3))),
-                 "gather: the sizes of x and index differ beside axis 1: x is f32[2, 3], index is "
-                 "i64[3, 3]");
+                "gather: the sizes of x and index differ beside axis 1: x is f32[2, 3], index is "
+                "i64[3, 3]");
     expect_null(
         tr_index_select(x, 1, I64(V(1), 3)),
         "index_select: index 3 is not below 3, the size of axis 1: x is f32[2, 3], index is "
         "i64[2, 1]");
     expect_null(tr_index_select(x, 1, tr_zeros(TR_I64, TR_SHAPE(1, 1))),
-                 "index_select: the index has 2 axes, 1 is needed: x is f32[2, 3]");
+                "index_select: the index has 2 axes, 1 is needed: x is f32[2, 3]");
     expect_null(tr_embedding(v, I64(V(1), 0)),
-                 "embedding: the table needs two axes, [entries, size]: table is f32[2]");
+                "embedding: the table needs two axes, [entries, size]: table is f32[2]");
     expect_null(
         tr_scatter(v, 0, I64(V(1), 7), v),
         "scatter: index 7 is not below 2, the size of axis 0: x is f32[1], index is i64[1]");
@@ -395,12 +395,12 @@ START_TEST(errors_of_indices)
         tr_scatter_add(x, 0, tr_zeros(TR_I64, TR_SHAPE(1, 4)), tr_zeros(TR_F32, TR_SHAPE(1, 4))),
         "scatter_add: the index is larger along axis 1: x is f32[2, 3]");
     expect_null(tr_one_hot(I64(V(2), 0, 4), 4, TR_F32),
-                 "one_hot: 4 is not one of 4 classes: index is i64[2]");
+                "one_hot: 4 is not one of 4 classes: index is i64[2]");
     expect_null(tr_nonzero(x), "nonzero: a mask must be u8: x is f32[2, 3]");
     expect_null(tr_take_along_axis(x, I64(V(1), 0), 0),
-                 "take_along_axis: the index has 1 axes, 2 are needed: x is f32[2, 3]");
+                "take_along_axis: the index has 1 axes, 2 are needed: x is f32[2, 3]");
     expect_null(tr_masked_select(x, tr_zeros(TR_U8, V(2))),
-                 "masked_select: the mask does not broadcast: x is f32[2, 3]");
+                "masked_select: the mask does not broadcast: x is f32[2, 3]");
     expect_null(tr_gather(NULL, 0, NULL), "gather: the tensor is NULL");
 }
 END_TEST

@@ -6,19 +6,6 @@
 
 #include <math.h>
 
-static const char *folder;
-
-static void setup(void)
-{
-    folder = enter_fresh_folder();
-}
-
-static void teardown(void)
-{
-    leave_folder(folder);
-    tr_error_clear();
-}
-
 static void write_text(const char *name, const char *text)
 {
     write_file(name, text, strlen(text));
@@ -523,5 +510,5 @@ int main(void)
         { run_keeps_its_table },
         { 0 },
     };
-    return run_tests("tables", setup, teardown, tests);
+    return run_tests("tables", enter_folder, leave_folder, tests);
 }

@@ -2,6 +2,8 @@
  * the bit, interrupted or not; steps after the first take no memory; whatever goes wrong is an
  * error that leaves the last checkpoint. */
 #include "train/run.h"
+#include "tests/files.h"
+#include "tests/small.h"
 #include "tests/suite.h"
 
 #include <math.h>
@@ -12,27 +14,10 @@
 
 enum { LIMIT = 96, BATCH = 32, EPOCHS = 3, STEPS = LIMIT / BATCH };
 
-static char folder[64];
-
-static const char *place(const char *name)
+static void setup(void)
 {
-    char *path = tr_scope_alloc(160);
-    snprintf(path, 160, "%s/%s", folder, name);
-    return path;
-}
-
-static void make_folder(void)
-{
-    snprintf(folder, sizeof folder, "/tmp/tenrec-train-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    enter_folder();
     tr_set_threads(1);
-}
-
-static void remove_folder(void)
-{
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    ck_assert_int_eq(system(command), 0);
 }
 
 /* --- A run in short
@@ -42,19 +27,6 @@ static const tr_train_options small = {
     .epochs = EPOCHS, .batch = BATCH, .limit = LIMIT, .val_limit = 40, .seed = 7
 };
 
-static tr_run *new_run(const char *model, const char *dir, const tr_train_options *o)
-{
-    tr_dataset          *digits = tr_dataset_open("digits", NULL);
-    const tr_model_type *type = tr_model_find(model);
-    tr_settings         *s = tr_settings_new(type->options);
-    for (const tr_option *option = type->options; option->name != NULL; option++) {
-        if (strcmp(option->name, "latent") == 0) tr_settings_set(s, "latent", "4");
-        if (strcmp(option->name, "hidden") == 0) tr_settings_set(s, "hidden", "12");
-        if (strcmp(option->name, "layer_epochs") == 0) tr_settings_set(s, "layer_epochs", "1");
-    }
-    return tr_run_new(dir, tr_model_new(type, s, TR_SHAPE(28, 28, 1), 10, o->seed), digits, o);
-}
-
 static char *read_bytes(const char *dir, const char *name, int64_t *count)
 {
     char path[200];
@@ -62,15 +34,6 @@ static char *read_bytes(const char *dir, const char *name, int64_t *count)
     char *bytes = tri_read_file(path, 1 << 26, count);
     ck_assert_msg(bytes != NULL, "%s", tr_error());
     return bytes;
-}
-
-static void assert_same_weights(const char *a, const char *b)
-{
-    int64_t     n = 0, m = 0;
-    const char *x = read_bytes(a, "model.safetensors", &n);
-    const char *y = read_bytes(b, "model.safetensors", &m);
-    ck_assert_int_eq(n, m);
-    ck_assert_msg(memcmp(x, y, (size_t)n) == 0, "weights of %s and %s differ", a, b);
 }
 
 /* Stops after so many steps. */
@@ -96,25 +59,12 @@ static tr_status train_until(tr_run *run, int64_t steps)
     return tr_run_train(run, &(tr_callbacks){ .context = &s, .step = count_step, .stop = stop });
 }
 
-static void assert_ok(void)
-{
-    ck_assert_msg(tr_error() == NULL, "%s", tr_error());
-}
-
-static void assert_error(tr_status status, const char *part)
-{
-    ck_assert_int_eq(tr_status_get(), status);
-    ck_assert_msg(strstr(tr_error(), part) != NULL, "\"%s\" is not in: %s", part, tr_error());
-    ck_assert_msg(strchr(tr_error(), '\n') == NULL, "more than one line: %s", tr_error());
-    tr_error_clear();
-}
-
 /* --- Learning and measuring
  * -------------------------------------------------------------------------- */
 
 START_TEST(the_loss_falls_and_the_log_says_so)
 {
-    tr_run *run = new_run("undercomplete", place("run"), &small);
+    tr_run *run = small_run(tr_model_find("undercomplete"), "run", &small);
     ck_assert_int_eq(tr_run_train(run, NULL), TR_OK);
     ck_assert_int_eq(run->state, TR_RUN_FINISHED);
     ck_assert_int_eq(run->epochs_done, EPOCHS);
@@ -136,14 +86,14 @@ END_TEST
  * measured. */
 START_TEST(evaluation_weighs_images)
 {
-    tr_run    *run = new_run("undercomplete", NULL, &small);
+    tr_run    *run = small_run(tr_model_find("undercomplete"), NULL, &small);
     tr_metrics all, cut;
     run->model->net->training = true;
     tr_evaluate(run->model, run->dataset,
                 &(tr_evaluate_options){ .split = TR_TEST, .batch = 50, .limit = 50 }, &all);
     tr_evaluate(run->model, run->dataset,
                 &(tr_evaluate_options){ .split = TR_TEST, .batch = 7, .limit = 50 }, &cut);
-    assert_ok();
+    expect_ok();
     ck_assert(run->model->net->training);
     ck_assert_double_eq_tol(all.value[0], cut.value[0], 1e-6 * all.value[0]);
     ck_assert(isnan(tr_metric(&all, "nothing")));
@@ -156,7 +106,7 @@ START_TEST(a_share_of_the_train_split_is_held_out)
     tr_train_options o = small;
     o.val_split = 0.25;
     o.limit = 0;
-    tr_run *run = new_run("undercomplete", NULL, &o);
+    tr_run *run = small_run(tr_model_find("undercomplete"), NULL, &o);
     int64_t begin, end;
     tri_train_range(run, &begin, &end);
     const tr_evaluate_options part = tri_val_part(run);
@@ -179,21 +129,21 @@ START_TEST(resuming_gives_the_same_bits)
     static const char *const models[] = { "vae", "denoising", "stacked", "cvae" };
     static const int64_t     stops[] = { 1, STEPS + 1, STEPS, 2 * STEPS + 2 };
     const char              *model = models[_i % 4];
-    const char              *whole = place("whole"), *parts = place("parts");
-    ck_assert_int_eq(tr_run_train(new_run(model, whole, &small), NULL), TR_OK);
+    const char              *whole = "whole", *parts = "parts";
+    ck_assert_int_eq(tr_run_train(small_run(tr_model_find(model), whole, &small), NULL), TR_OK);
     tr_scope *scope = tr_scope_push();
-    tr_run   *first = new_run(model, parts, &small);
+    tr_run   *first = small_run(tr_model_find(model), parts, &small);
     ck_assert_int_eq(train_until(first, stops[_i / 4]), TR_OK);
     ck_assert_int_eq(first->state, TR_RUN_INTERRUPTED);
     tr_scope_pop(scope);
     tr_set_threads(2);
     tr_run *second = tr_run_open(parts, NULL, TR_OPEN_RESUME);
-    assert_ok();
+    expect_ok();
     ck_assert_int_eq(second->state, TR_RUN_INTERRUPTED);
     tr_run_use_data(second, NULL);
     ck_assert_int_eq(tr_run_train(second, NULL), TR_OK);
     ck_assert_int_eq(second->epochs_done, EPOCHS);
-    assert_same_weights(whole, parts);
+    assert_same_file(whole, parts, "model.safetensors");
 }
 END_TEST
 
@@ -201,14 +151,14 @@ END_TEST
 START_TEST(a_fit_is_a_run)
 {
     const tr_train_options o = { .epochs = 1, .batch = 25, .limit = 60, .val_limit = 40 };
-    tr_run *run = new_run("pca", place("fitted"), &o);
+    tr_run                *run = small_run(tr_model_find("pca"), "fitted", &o);
     ck_assert_int_eq(tr_run_train(run, NULL), TR_OK);
     ck_assert_int_eq(run->state, TR_RUN_FINISHED);
     const double train = tr_metric(&tr_run_last(run)->train, "reconstruction");
     ck_assert_double_gt(train, 0);
     ck_assert_double_gt(tr_metric(&tr_run_last(run)->val, "reconstruction"), train);
-    tr_run *again = tr_run_open(place("fitted"), NULL, TR_OPEN_WEIGHTS);
-    assert_ok();
+    tr_run *again = tr_run_open("fitted", NULL, TR_OPEN_WEIGHTS);
+    expect_ok();
     tr_tensor *x = tr_dataset_images(run->dataset, TR_TEST, 0, 3);
     tr_tensor *a = tr_model_reconstruct(run->model, x), *b = tr_model_reconstruct(again->model, x);
     ck_assert_int_eq(memcmp(a->data, b->data, 3 * 784 * sizeof(float)), 0);
@@ -218,19 +168,19 @@ END_TEST
 START_TEST(more_epochs_later_are_the_same_as_at_once)
 {
     tr_train_options o = small;
-    ck_assert_int_eq(tr_run_train(new_run("vae", place("once"), &o), NULL), TR_OK);
+    ck_assert_int_eq(tr_run_train(small_run(tr_model_find("vae"), "once", &o), NULL), TR_OK);
     o.epochs = 1;
     tr_scope *scope = tr_scope_push();
-    ck_assert_int_eq(tr_run_train(new_run("vae", place("later"), &o), NULL), TR_OK);
+    ck_assert_int_eq(tr_run_train(small_run(tr_model_find("vae"), "later", &o), NULL), TR_OK);
     tr_scope_pop(scope);
-    tr_run *run = tr_run_open(place("later"), NULL, TR_OPEN_RESUME);
+    tr_run *run = tr_run_open("later", NULL, TR_OPEN_RESUME);
     ck_assert_int_eq(run->state, TR_RUN_FINISHED);
     tr_run_use_data(run, NULL);
     tr_run_set_epochs(run, EPOCHS);
     ck_assert_int_eq(tr_run_train(run, NULL), TR_OK);
-    assert_same_weights(place("once"), place("later"));
+    assert_same_file("once", "later", "model.safetensors");
     ck_assert_int_eq(tr_run_set_epochs(run, 1), TR_ERR_VALUE);
-    assert_error(TR_ERR_VALUE, "train: epochs is 1, but epoch 3 of this run was begun");
+    expect_error_with(TR_ERR_VALUE, "train: epochs is 1, but epoch 3 of this run was begun");
 }
 END_TEST
 
@@ -240,8 +190,8 @@ START_TEST(the_number_of_threads_does_not_matter)
         char name[16];
         snprintf(name, sizeof name, "t%d", threads);
         tr_set_threads(threads);
-        ck_assert_int_eq(tr_run_train(new_run("vae", place(name), &small), NULL), TR_OK);
-        assert_same_weights(place("t1"), place(name));
+        ck_assert_int_eq(tr_run_train(small_run(tr_model_find("vae"), name, &small), NULL), TR_OK);
+        assert_same_file("t1", name, "model.safetensors");
     }
 }
 END_TEST
@@ -269,9 +219,9 @@ START_TEST(steps_after_the_first_allocate_nothing)
     counter                  c = { 0 };
     o.epochs = 1;
     o.limit = 8 * BATCH;
-    tr_run *run = new_run(models[_i], NULL, &o);
+    tr_run *run = small_run(tr_model_find(models[_i]), NULL, &o);
     tr_run_train(run, &(tr_callbacks){ .context = &c, .step = count_allocations });
-    assert_ok();
+    expect_ok();
     ck_assert_int_eq(c.steps, 8);
 }
 END_TEST
@@ -306,7 +256,7 @@ START_TEST(any_allocation_may_fail)
         tr_set_allocator(&scarce);
         allocations_left = n;
         tr_scope *scope = tr_scope_push();
-        tr_run   *run = scope != NULL ? new_run("vae", NULL, &o) : NULL;
+        tr_run   *run = scope != NULL ? small_run(tr_model_find("vae"), NULL, &o) : NULL;
         if (run != NULL) tr_run_train(run, NULL);
         done = tr_status_get() == TR_OK;
         if (!done) ck_assert_int_eq(tr_status_get(), TR_ERR_MEMORY);
@@ -369,21 +319,21 @@ START_TEST(nan_stops_and_names_the_operation)
     o.epochs = 4;
     doomed_calls = 0;
     tr_model *model = tr_model_new(&doomed, NULL, TR_SHAPE(28, 28, 1), 0, 1);
-    tr_run   *run = tr_run_new(place("run"), model, tr_dataset_open("digits", NULL), &o);
-    assert_ok();
+    tr_run   *run = tr_run_new("run", model, tr_dataset_open("digits", NULL), &o);
+    expect_ok();
     ck_assert_int_ne(tr_run_train(run, NULL), TR_OK);
     ck_assert_msg(
         strstr(tr_error(), "train: the loss is NaN in epoch 2, step 2; it began with log: ") ==
             tr_error(),
         "%s", tr_error());
-    assert_error(TR_ERR_VALUE, "try a lower learning rate than 0.1");
+    expect_error_with(TR_ERR_VALUE, "try a lower learning rate than 0.1");
     doomed_calls = -1000;
     tr_scope_pop(tr_scope_push());
     ck_assert_int_eq(run->training->epoch, 1); /* the checkpoint of epoch 1 stays */
     close(run->training->lock);
     run->training->lock = -1;
-    tr_run *again = tr_run_open(place("run"), &doomed, TR_OPEN_RESUME);
-    assert_ok();
+    tr_run *again = tr_run_open("run", &doomed, TR_OPEN_RESUME);
+    expect_ok();
     ck_assert_int_eq(again->training->epoch, 1);
     ck_assert_int_eq(again->training->position, 0);
     tr_run_use_data(again, NULL);
@@ -414,31 +364,31 @@ START_TEST(spoiled_weights_are_traced_to_the_gradient)
     tr_train_options o = small;
     o.epochs = 4;
     tr_model *model = tr_model_new(&spoiled, NULL, TR_SHAPE(28, 28, 1), 10, 1);
-    tr_run   *run = tr_run_new(place("run"), model, tr_dataset_open("digits", NULL), &o);
-    assert_ok();
+    tr_run   *run = tr_run_new("run", model, tr_dataset_open("digits", NULL), &o);
+    expect_ok();
     ck_assert_int_ne(tr_run_train(run, NULL), TR_OK);
     ck_assert_msg(strstr(tr_error(), "it began with sqrt: the gradient has Inf") != NULL, "%s",
                   tr_error());
-    assert_error(TR_ERR_VALUE, "train: the loss is NaN in epoch 2, step 3;");
+    expect_error_with(TR_ERR_VALUE, "train: the loss is NaN in epoch 2, step 3;");
 }
 END_TEST
 
 START_TEST(a_directory_takes_one_process_and_one_run)
 {
-    tr_run *run = new_run("vae", place("run"), &small);
-    assert_ok();
-    ck_assert_ptr_null(tr_run_open(place("run"), NULL, TR_OPEN_RESUME));
-    assert_error(TR_ERR_STATE, "run: another process is training in this folder");
-    ck_assert_ptr_null(new_run("vae", place("run"), &small));
-    assert_error(TR_ERR_STATE, "another process");
+    tr_run *run = small_run(tr_model_find("vae"), "run", &small);
+    expect_ok();
+    ck_assert_ptr_null(tr_run_open("run", NULL, TR_OPEN_RESUME));
+    expect_error_with(TR_ERR_STATE, "run: another process is training in this folder");
+    ck_assert_ptr_null(small_run(tr_model_find("vae"), "run", &small));
+    expect_error_with(TR_ERR_STATE, "another process");
     close(run->training->lock);
     run->training->lock = -1;
-    ck_assert_ptr_null(new_run("vae", place("run"), &small));
-    assert_error(TR_ERR_FILE, "is not empty; resume that run, or choose another folder");
+    ck_assert_ptr_null(small_run(tr_model_find("vae"), "run", &small));
+    expect_error_with(TR_ERR_FILE, "is not empty; resume that run, or choose another folder");
     tr_train_options o = small;
     o.overwrite = true;
-    ck_assert_ptr_nonnull(new_run("denoising", place("run"), &o));
-    assert_ok();
+    ck_assert_ptr_nonnull(small_run(tr_model_find("denoising"), "run", &o));
+    expect_ok();
 }
 END_TEST
 
@@ -446,16 +396,16 @@ START_TEST(options_are_checked)
 {
     tr_train_options o = small;
     o.epochs = -1;
-    ck_assert_ptr_null(new_run("vae", NULL, &o));
-    assert_error(TR_ERR_VALUE, "train: epochs is -1, expected 1 .. 1000000000");
+    ck_assert_ptr_null(small_run(tr_model_find("vae"), NULL, &o));
+    expect_error_with(TR_ERR_VALUE, "train: epochs is -1, expected 1 .. 1000000000");
     o = small;
     o.val_split = 1.5;
-    ck_assert_ptr_null(new_run("vae", NULL, &o));
-    assert_error(TR_ERR_VALUE, "train: val_split is 1.5, expected 0 .. 0.9");
+    ck_assert_ptr_null(small_run(tr_model_find("vae"), NULL, &o));
+    expect_error_with(TR_ERR_VALUE, "train: val_split is 1.5, expected 0 .. 0.9");
     o = small;
     o.lr = (double)NAN;
-    ck_assert_ptr_null(new_run("vae", NULL, &o));
-    assert_error(TR_ERR_VALUE, "train: lr is nan, expected");
+    ck_assert_ptr_null(small_run(tr_model_find("vae"), NULL, &o));
+    expect_error_with(TR_ERR_VALUE, "train: lr is nan, expected");
 }
 END_TEST
 
@@ -470,31 +420,31 @@ static void cut(const char *dir, const char *name, int64_t keep)
 START_TEST(damaged_files_are_errors)
 {
     tr_scope *scope = tr_scope_push();
-    tr_run_train(new_run("vae", place("run"), &small), NULL);
+    tr_run_train(small_run(tr_model_find("vae"), "run", &small), NULL);
     tr_scope_pop(scope);
-    assert_ok();
+    expect_ok();
     int64_t size = 0;
-    (void)read_bytes(place("run"), "checkpoint/checkpoint.safetensors", &size);
+    (void)read_bytes("run", "checkpoint/checkpoint.safetensors", &size);
     for (int64_t keep = size - 1; keep > 0; keep = keep > 64 ? keep * 2 / 3 : keep - 1) {
-        cut(place("run"), "checkpoint/checkpoint.safetensors", keep);
+        cut("run", "checkpoint/checkpoint.safetensors", keep);
         scope = tr_scope_push();
-        ck_assert_ptr_null(tr_run_open(place("run"), NULL, TR_OPEN_RESUME));
-        assert_error(TR_ERR_FILE, "checkpoint.safetensors");
+        ck_assert_ptr_null(tr_run_open("run", NULL, TR_OPEN_RESUME));
+        expect_error_with(TR_ERR_FILE, "checkpoint.safetensors");
         tr_scope_pop(scope);
     }
-    cut(place("run"), "model.safetensors", 1000);
-    ck_assert_ptr_null(tr_run_open(place("run"), NULL, TR_OPEN_WEIGHTS));
-    assert_error(TR_ERR_FILE, "model.safetensors");
-    (void)read_bytes(place("run"), "config.json", &size);
+    cut("run", "model.safetensors", 1000);
+    ck_assert_ptr_null(tr_run_open("run", NULL, TR_OPEN_WEIGHTS));
+    expect_error_with(TR_ERR_FILE, "model.safetensors");
+    (void)read_bytes("run", "config.json", &size);
     for (int64_t keep = size - 3; keep >= 0; keep -= 7) {
-        cut(place("run"), "config.json", keep);
+        cut("run", "config.json", keep);
         scope = tr_scope_push();
-        ck_assert_ptr_null(tr_run_open(place("run"), NULL, TR_OPEN_WEIGHTS));
-        assert_error(TR_ERR_FILE, "config.json");
+        ck_assert_ptr_null(tr_run_open("run", NULL, TR_OPEN_WEIGHTS));
+        expect_error_with(TR_ERR_FILE, "config.json");
         tr_scope_pop(scope);
     }
-    ck_assert_ptr_null(tr_run_open(place("nowhere"), NULL, TR_OPEN_WEIGHTS));
-    assert_error(TR_ERR_FILE, "nowhere: is no run directory: it has no config.json");
+    ck_assert_ptr_null(tr_run_open("nowhere", NULL, TR_OPEN_WEIGHTS));
+    expect_error_with(TR_ERR_FILE, "nowhere: is no run directory: it has no config.json");
 }
 END_TEST
 
@@ -532,14 +482,14 @@ START_TEST(early_stopping_keeps_the_best)
     o.epochs = 50;
     o.early_stop = 2;
     tr_model *model = tr_model_new(&rising, NULL, TR_SHAPE(28, 28, 1), 0, 1);
-    tr_run   *run = tr_run_new(place("run"), model, tr_dataset_open("digits", NULL), &o);
+    tr_run   *run = tr_run_new("run", model, tr_dataset_open("digits", NULL), &o);
     tr_run_train(run, &(tr_callbacks){ .epoch = next_epoch });
-    assert_ok();
+    expect_ok();
     ck_assert_int_eq(run->state, TR_RUN_STOPPED_EARLY);
     ck_assert_int_eq(run->epochs_done, 5);
     ck_assert_int_eq(run->best_epoch, 3);
     tr_named_list list = { 0 };
-    ck_assert_int_eq(tr_load_safetensors(place("run/model.safetensors"), &list), TR_OK);
+    ck_assert_int_eq(tr_load_safetensors("run/model.safetensors", &list), TR_OK);
     /* Adam's steps are lr each here: the gradient is constant. */
     ck_assert_double_eq_tol(tr_item(list.items[0].tensor), -1e-3 * 3 * STEPS, 1e-6);
     ck_assert_double_eq_tol(tr_item(model->net->parameters.items[0].tensor), -1e-3 * 3 * STEPS,
@@ -552,7 +502,7 @@ END_TEST
 
 START_TEST(the_report_stands_alone)
 {
-    tr_run *run = new_run("vae", place("run"), &small);
+    tr_run *run = small_run(tr_model_find("vae"), "run", &small);
     tr_run_train(run, NULL);
     ck_assert_int_eq(tr_run_report(run), TR_OK);
     int64_t     count = 0;
@@ -582,7 +532,7 @@ START_TEST(the_plane_is_found)
     x = tr_add_scalar(tr_add(x, tr_scale(tr_normal(TR_F64, TR_SHAPE(N, D), &rng), 1e-4)), 3);
     double           share = 0;
     const tr_tensor *p = tr_project_plane(x, &share);
-    assert_ok();
+    expect_ok();
     ck_assert_double_ge(share, 1 - 1e-6);
     double expected = 0, got = 0;
     for (int64_t j = 0; j < D; j++) {
@@ -608,7 +558,7 @@ END_TEST
 
 START_TEST(interpolation_ends_at_reconstructions)
 {
-    tr_run *run = new_run("undercomplete", NULL, &small);
+    tr_run *run = small_run(tr_model_find("undercomplete"), NULL, &small);
     tr_set_recording(false);
     tr_tensor *a = tr_dataset_images(run->dataset, TR_TEST, 0, 3);
     tr_tensor *b = tr_dataset_images(run->dataset, TR_TEST, 3, 6);
@@ -616,7 +566,7 @@ START_TEST(interpolation_ends_at_reconstructions)
         const tr_tensor *between = tr_interpolate(run->model, a, b, 5, spherical);
         const tr_tensor *from = tr_model_reconstruct(run->model, a);
         const tr_tensor *to = tr_model_reconstruct(run->model, b);
-        assert_ok();
+        expect_ok();
         ck_assert_int_eq(tr_dim(between, 0), 15);
         ck_assert_double_eq_tol(tr_at(between, TR_SHAPE(5, 9, 9, 0)),
                                 tr_at(from, TR_SHAPE(1, 9, 9, 0)), 1e-6);
@@ -649,5 +599,5 @@ int main(void)
         { interpolation_ends_at_reconstructions },
         { 0 },
     };
-    return run_tests("train", make_folder, remove_folder, tests);
+    return run_tests("train", setup, leave_folder, tests);
 }
