@@ -3,40 +3,11 @@
 # Runs in a folder of its own, on one thread, on a few images.
 set -u
 tenrec=$(realpath "$1") || exit 1
+. "$(dirname "$0")/command.sh" || exit 1
 folder=$(mktemp -d) || exit 1
 trap 'rm -rf "$folder"' EXIT
 cd "$folder" || exit 1
 export OMP_NUM_THREADS=1
-failures=0
-
-complain() {
-    echo "FAILED: $*"
-    echo "  stdout: $(head -c 600 out)"
-    echo "  stderr: $(head -c 600 err)"
-    failures=$((failures + 1))
-}
-
-# expect STATUS ARGUMENTS...: runs the command, keeps its output in `out` and `err`.
-expect() {
-    local status=$1 got
-    shift
-    "$tenrec" "$@" >out 2>err
-    got=$?
-    [ "$got" = "$status" ] || complain "tenrec $*: exit $got, not $status"
-    if [ "$status" = 0 ]; then
-        [ -s err ] && complain "tenrec $*: success with something on stderr"
-    elif [ "$(wc -l <err)" != 1 ]; then
-        complain "tenrec $*: not one line on stderr"
-    fi
-}
-
-says() { # says TEXT: the line on stderr is "error: TEXT"
-    [ "$(cat err)" = "error: $1" ] || complain "the message is not: error: $1"
-}
-
-shows() { # shows PATTERN: stdout matches it
-    grep -Eq -- "$1" out || complain "stdout does not match $1"
-}
 
 picture() { # picture FILE: it is one
     head -c 2 "$1" | grep -Eq '^P[56]' || complain "$1 is no picture"
