@@ -324,13 +324,13 @@ static void change(const char *path, const char *bytes, int64_t count, const cha
     ck_assert_msg(at != NULL, "no %s in %s", find, path);
     const size_t before = (size_t)(at - bytes), rest = (size_t)count - before - strlen(find);
     char        *out = tr_scope_alloc((size_t)count + strlen(replace) + 1);
-    uint64_t     length;
+    uint64_t     length = 0; /* of the header, the low byte first */
     memcpy(out, bytes, before);
     memcpy(out + before, replace, strlen(replace));
     memcpy(out + before + strlen(replace), at + strlen(find), rest);
-    memcpy(&length, bytes, 8);
+    for (int i = 0; i < 8; i++) length |= (uint64_t)(uint8_t)bytes[i] << 8 * i;
     length = length + strlen(replace) - strlen(find);
-    memcpy(out, &length, 8);
+    for (int i = 0; i < 8; i++) out[i] = (char)(length >> 8 * i);
     write_file(path, out, before + strlen(replace) + rest);
 }
 
