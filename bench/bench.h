@@ -41,6 +41,8 @@ typedef struct bench_result {
     double  seconds;    /* of a step: the median of five stretches */
     double  images;     /* in a step; 0 for products */
     double  flops;      /* of a step, as direct convolutions and products count them; 0 unknown */
+    double  peak;       /* bench_peak between the stretches: their median */
+    double  share;      /* of the peak: each stretch's of those beside it, the median; 0 unknown */
     int64_t peak_bytes; /* the most physical memory the process held during the case; 0 unknown */
 } bench_result;
 

@@ -41,12 +41,8 @@ static void add_number(tri_text *t, const char *key, double number)
     tri_text_number(t, number);
 }
 
-/* What the machine could do at best, measured before the cases. */
-typedef struct limits {
-    double flops, bytes; /* a second: of arithmetic, and read from memory */
-} limits;
-
-static void write_json(const bench_case *c, const bench_result *r, const limits *best)
+/* `reading`: bytes a second, from memory. */
+static void write_json(const bench_case *c, const bench_result *r, double reading)
 {
     tri_text t = { 0 };
     tri_text_add(&t, "{\"case\":");
@@ -55,29 +51,29 @@ static void write_json(const bench_case *c, const bench_result *r, const limits 
     add_number(&t, "microseconds", 1e6 * r->seconds);
     if (r->flops > 0) {
         add_number(&t, "gflops", 1e-9 * r->flops / r->seconds);
-        add_number(&t, "percent_of_peak", 100 * r->flops / r->seconds / best->flops);
-        add_number(&t, "peak_gflops", 1e-9 * best->flops);
-        add_number(&t, "read_gbytes", 1e-9 * best->bytes);
+        add_number(&t, "percent_of_peak", 100 * r->share);
+        add_number(&t, "peak_gflops", 1e-9 * r->peak);
+        add_number(&t, "read_gbytes", 1e-9 * reading);
     }
     if (r->peak_bytes > 0) tri_text_add(&t, ",\"peak_bytes\":%lld", (long long)r->peak_bytes);
     tri_text_add(&t, ",\"threads\":%d,\"isa\":\"%s\"}", tr_threads(), tr_isa());
     print_json(&t);
 }
 
-static void write_row(const bench_case *c, const bench_result *r, const limits *best)
+static void write_row(const bench_case *c, const bench_result *r)
 {
     char images[32] = "", rate[32] = "", percent[32] = "";
     if (r->images > 0) show_count(r->images / r->seconds, images);
     if (r->flops > 0) {
         snprintf(rate, sizeof rate, "%.1f", 1e-9 * r->flops / r->seconds);
-        snprintf(percent, sizeof percent, "%.1f %%", 100 * r->flops / r->seconds / best->flops);
+        snprintf(percent, sizeof percent, "%.1f %%", 100 * r->share);
     }
     printf("%-24s %12s %14.1f %9s %9s %9.1f\n", c->name, images, 1e6 * r->seconds, rate, percent,
            (double)r->peak_bytes / (1 << 20));
     fflush(stdout);
 }
 
-static int run_case(const args *a, const bench_case *c, const limits *best)
+static int run_case(const args *a, const bench_case *c, double reading)
 {
     bench_result r = { 0 };
     if (has(a, "steps")) {
@@ -87,9 +83,9 @@ static int run_case(const args *a, const bench_case *c, const limits *best)
     tr_scope *scope = tr_scope_push();
     if (bench_run(c, number_of(a, "seconds", 1), &r) == TR_OK) {
         if (has(a, "json"))
-            write_json(c, &r, best);
+            write_json(c, &r, reading);
         else
-            write_row(c, &r, best);
+            write_row(c, &r);
     }
     tr_scope_pop(scope);
     return end_run();
@@ -99,21 +95,20 @@ int run_bench(const args *a)
 {
     bench_case c;
     int        cases = 0;
-    limits     best = { 0 };
+    double     reading = 0;
     if (has(a, "list")) return list_cases(a);
     for (int i = 0; bench_case_at(i, &c); i++) cases += is_wanted(a, &c);
     if (cases == 0)
         return usage_error(a, "there is no case %s; tenrec bench --list names them", a->words[0]);
-    if (!has(a, "steps"))
-        best = (limits){ bench_peak(tr_threads(), 0.2), bench_reading(tr_threads(), 0.1) };
+    if (!has(a, "steps")) reading = bench_reading(tr_threads(), 0.1);
     if (!has(a, "steps") && !has(a, "json"))
         printf(
             "%s, %d threads, peak %.1f GFLOP/s, reads %.1f GB/s\n%s%-24s %12s %14s %9s %9s %9s%s\n",
-            tr_isa(), tr_threads(), 1e-9 * best.flops, 1e-9 * best.bytes, bold(), "case",
-            "images/s", "us a step", "GFLOP/s", "of peak", "MiB", plain());
+            tr_isa(), tr_threads(), 1e-9 * bench_peak(tr_threads(), 0.2), 1e-9 * reading, bold(),
+            "case", "images/s", "us a step", "GFLOP/s", "of peak", "MiB", plain());
     for (int i = 0; bench_case_at(i, &c); i++) {
         if (!is_wanted(a, &c)) continue;
-        const int status = run_case(a, &c, &best);
+        const int status = run_case(a, &c, reading);
         if (status != EXIT_OK) return status;
     }
     return EXIT_OK;
