@@ -27,8 +27,10 @@ enum {
     FRAME_BYTES = 1 << 18,  /* aimed at for a frame: an eighth of the second cache */
     FINISH_BYTES = 1 << 14, /* of results that get bias and activation together */
     SLOTS = 32,             /* tasks at most, each with memory for its frame */
-    ITEMS = 16,             /* at least, if the picture has that many rows */
-    IN_PLACE_PIXELS = 1024  /* of all results: fewer do not repay packing the weights */
+    ITEMS = 16,             /* at least, if that is enough to do and the picture has so many rows */
+    PACK_GRAIN = 1 << 14,   /* weights that a task packs at least */
+    RESULT_WORK = 32,
+    IN_PLACE_PIXELS = 1024 /* of all results: fewer do not repay packing the weights */
 };
 
 /* The output pixels of one phase. Offsets count elements. */
@@ -300,24 +302,33 @@ static void plan_few(conv *s)
              2 * tri_ceil_div(columns, half) <= elements * tri_ceil_div(s->out, half);
 }
 
+/* In multiply-adds; to fetch and store a result takes as long as some of them. */
+static double work_of(const conv *s)
+{
+    const double k = (double)(s->in * s->h.window * s->w.window) / (double)s->pass_count;
+    const double results = (double)(s->images * s->height) * (double)s->width;
+    return results * (double)(s->few ? s->block.cols / 4 : s->out * s->groups) * (k + RESULT_WORK);
+}
+
 /* How many rows make an item: its frame fits the second cache, and there are enough items to share.
  */
 static void plan_items(conv *s)
 {
+    const int64_t tasks = tri_tasks_for(work_of(s), SLOTS);
     const int64_t pixel =
         s->source.pixel > 0 ? s->source.pixel : 1; /* pictures may have no channels */
     const int64_t row_bytes = s->frame.cols * pixel;
     int64_t       rows = (FRAME_BYTES / row_bytes - s->h.reach) / s->h.step + 1;
-    const int64_t share = tri_ceil_div(s->rows * s->images, ITEMS);
+    const int64_t share = tri_ceil_div(s->rows * s->images, tasks < ITEMS ? tasks : ITEMS);
     if (rows > share) rows = share;
     if (rows < 1) rows = 1;
     s->item_rows = tri_even_part(s->rows, rows);
     s->blocks = tri_ceil_div(s->rows, s->item_rows);
-    s->grain = tri_ceil_div(s->images * s->blocks, SLOTS);
-    const int64_t pixels = ((s->item_rows - 1) * s->h.step + s->h.reach) * s->frame.cols;
-    s->frame_bytes = tri_ceil_div(pixels * s->source.pixel, 64) * 64;
+    s->grain = tri_ceil_div(s->images * s->blocks, tasks);
+    const int64_t frame = ((s->item_rows - 1) * s->h.step + s->h.reach) * s->frame.cols;
+    s->frame_bytes = tri_ceil_div(frame * s->source.pixel, 64) * 64;
     s->slot_bytes = s->frame_bytes;
-    if (s->few) s->slot_bytes += tri_ceil_div(pixels * s->few_pitch * s->block.size, 64) * 64;
+    if (s->few) s->slot_bytes += tri_ceil_div(frame * s->few_pitch * s->block.size, 64) * 64;
 }
 
 static bool make_passes(conv *s, const tr_tensor *w, const int64_t *shape)
@@ -333,7 +344,9 @@ static bool make_passes(conv *s, const tr_tensor *w, const int64_t *shape)
     if (s->few && !pack_few(s, w)) return false;
     for (int64_t i = 0; i < s->pass_count; i++)
         if (!make_pass(s, &s->passes[i], shape, i / s->w.phases, i % s->w.phases)) return false;
-    if (!s->few && !s->in_place) tri_parallel_for(s->h.window * s->w.window, 1, pack_elements, s);
+    if (!s->few && !s->in_place)
+        tri_parallel_for(s->h.window * s->w.window, PACK_GRAIN / (s->w_in * s->w_out + 1) + 1,
+                         pack_elements, s);
     return true;
 }
 

@@ -17,8 +17,9 @@ enum {
     FRAME_BYTES = 1 << 18, /* aimed at for the frames of an item */
     PIXELS = 256,          /* aimed at for an item: long against the cost of a block's result */
     PIECES = 16,
+    PIXEL_WORK = 512, /* multiply-adds that take as long as to fetch and copy a pixel's windows */
     PARTS_MAX = 1 << 24, /* elements of all partial results */
-    CHUNK = 1 << 12,
+    CHUNK = 1 << 14,     /* elements of dw that a task adds up */
     FEW_BYTES = 1 << 19, /* of all frames together */
     FEW_PANELS = 6       /* of dw, for threads to share */
 };
@@ -243,7 +244,10 @@ static bool are_few(const gradient *s)
 
 static void plan_items(gradient *s)
 {
-    const int64_t row_bytes = s->frame.cols * s->x.pixel, least = are_few(s) ? 1 : PIECES;
+    const double  pixels = (double)(s->images * s->rows) * (double)s->cols;
+    const double  work = pixels * ((double)s->dw_rows * (double)(s->out * s->groups) + PIXEL_WORK);
+    const int64_t row_bytes = s->frame.cols * s->x.pixel;
+    const int64_t least = are_few(s) ? 1 : tri_tasks_for(work, PIECES);
     int64_t       rows = (FRAME_BYTES / row_bytes - s->h.reach) / s->h.step + 1;
     const int64_t share = tri_ceil_div(s->rows * s->images, least);
     if (rows > share) rows = share;

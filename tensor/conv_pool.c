@@ -17,7 +17,7 @@
 
 enum {
     PART_BYTES = 1 << 20, /* aimed at for the results of a part: half of the second cache */
-    GRAIN_WORK = 1 << 14  /* elements worth giving to a thread */
+    GRAIN_WORK = 1 << 15  /* elements worth giving to a thread */
 };
 
 typedef struct pooled {

@@ -20,7 +20,9 @@ enum {
     SHORT_BYTES = 5 * 1024, /* of a panel of b that all of a short a is multiplied by in turn */
     SMALL_DEPTH = 64, /* of k: packing b again costs less than fetching the other's rows of c */
     INLINE_WORK = 1 << 16, /* multiply-adds below which threads do not pay */
-    MOST_PIECES = 16       /* of k: enough for the threads of a desktop to share evenly */
+    MOST_PIECES = 16,      /* of k: enough for the threads of a desktop to share evenly */
+    SHARED_WORK = 1 << 19, /* multiply-adds that repay a second thread: some microseconds */
+    TASK_WORK = 1 << 15    /* of a task, where they do: enough tasks to share evenly */
 };
 
 typedef struct plan {
@@ -58,6 +60,12 @@ int64_t tri_ceil_div(int64_t a, int64_t b)
 int64_t tri_even_part(int64_t total, int64_t limit)
 {
     return total == 0 ? limit : tri_ceil_div(total, tri_ceil_div(total, limit));
+}
+
+int64_t tri_tasks_for(double work, int64_t most)
+{
+    if (work < SHARED_WORK) return 1;
+    return work < (double)most * TASK_WORK ? (int64_t)(work / TASK_WORK) : most;
 }
 
 /* --- The register block

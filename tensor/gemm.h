@@ -69,6 +69,10 @@ void tri_finish(const tri_block *block, tri_epilogue epilogue, const void *bias,
 int64_t tri_ceil_div(int64_t a, int64_t b);
 int64_t tri_even_part(int64_t total, int64_t limit);
 
+/* Into how many tasks so many multiply-adds of a convolution are cut: 1 where a second thread would
+ * not repay, at most `most`. */
+int64_t tri_tasks_for(double work, int64_t most);
+
 /* The most rows that tri_pack takes at a time: no register block is wider. */
 enum { TRI_PACK_MAX = 64 };
 

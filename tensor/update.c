@@ -6,7 +6,7 @@
 
 #include <assert.h>
 
-enum { GRAIN = 4096 };
+enum { GRAIN = 4096, SHARED = 4 * GRAIN /* parameters that repay a second thread */ };
 
 typedef struct adam_call {
     const tri_kernels *table;
@@ -69,5 +69,6 @@ void tri_adam_update(tr_tensor *w, tr_tensor *m, tr_tensor *v, const tr_tensor *
            tr_is_contiguous(g));
     assert(w->dtype == m->dtype && w->dtype == v->dtype && w->dtype == g->dtype);
     adam_call call = { tri_kernel_table(), w->dtype, w->data, m->data, v->data, g->data, a };
-    tri_parallel_for(tr_numel(w), GRAIN, adam_piece, &call);
+    const int64_t n = tr_numel(w);
+    tri_parallel_for(n, n < SHARED ? SHARED : GRAIN, adam_piece, &call);
 }
