@@ -117,7 +117,7 @@ static void activate(const tri_block *block, tri_epilogue epilogue, void *c, int
         block->table->f64.unary[unary[epilogue]](count, c, c, NULL);
 }
 
-static void add_row(const tri_block *block, void *c, const void *x, int64_t count)
+void tri_add_row(const tri_block *block, void *c, const void *x, int64_t count)
 {
     if (block->dtype == TR_F32)
         block->table->f32.binary[TRI_B_add](count, c, c, x);
@@ -134,7 +134,7 @@ static void add_short_rows(const tri_block *block, const void *bias, char *c, in
     for (int64_t i = 0; i < count && i < rows; i++)
         memcpy(repeated + i * bytes, bias, (size_t)bytes);
     for (int64_t i = 0; i < rows; i += count)
-        add_row(block, c + i * bytes, repeated, least(count, rows - i) * cols);
+        tri_add_row(block, c + i * bytes, repeated, least(count, rows - i) * cols);
 }
 
 void tri_finish(const tri_block *block, tri_epilogue epilogue, const void *bias, void *c,
@@ -145,7 +145,7 @@ void tri_finish(const tri_block *block, tri_epilogue epilogue, const void *bias,
     if (bias && c_row == cols && cols <= 64)
         add_short_rows(block, bias, c, rows, cols);
     else
-        for (int64_t i = 0; bias && i < rows; i++) add_row(block, row + i * step, bias, cols);
+        for (int64_t i = 0; bias && i < rows; i++) tri_add_row(block, row + i * step, bias, cols);
     if (epilogue == TRI_E_IDENTITY) return;
     if (c_row == cols)
         activate(block, epilogue, c, rows * cols);
@@ -212,6 +212,10 @@ static void plan_tasks(plan *s)
     } else if (s->is_short) {
         s->task_tiles = s->tiles;
         s->task_panels = tri_even_part(s->panels, least(4, tri_ceil_div(s->panels, 2)));
+        if (p->k * p->n >= 1 << 16 && p->k >= 64) {
+            s->pieces = 2;
+            s->piece = tri_ceil_div(p->k, 2);
+        }
     } else if (p->k >= 8 * s->depth && p->m * p->n <= 1 << 18 && p->k > 8 * most(p->m, p->n)) {
         s->task_tiles = s->tiles;
         s->task_panels = s->panels;
@@ -419,7 +423,7 @@ static void combine_body(void *context, int64_t begin, int64_t end)
         memcpy(c, s->parts + row * row_bytes, (size_t)row_bytes);
         for (int64_t piece = 1; piece < s->pieces; piece++) {
             const void *x = s->parts + (piece * s->batches * p->m + row) * row_bytes;
-            add_row(&s->block, c, x, n);
+            tri_add_row(&s->block, c, x, n);
         }
         tri_finish(&s->block, p->epilogue, q.bias, c, p->c_row, 1, n);
     }
@@ -503,10 +507,7 @@ tr_status tri_gemm(const tri_product *p)
     if (p->m == 0 || p->n == 0) return TR_OK;
     for (int i = 0; i < p->batch_rank; i++)
         if (p->batch[i].size == 0) return TR_OK;
-    if (tri_is_row_product(p)) {
-        tri_row_product(p);
-        return TR_OK;
-    }
+    if (tri_is_row_product(p)) return tri_row_product(p);
     return is_better_turned(p) ? multiply_turned(p) : multiply(p);
 }
 

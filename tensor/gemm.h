@@ -39,7 +39,7 @@ tr_status tri_gemm(const tri_product *p);
 
 /* The same for products of a single row, where tri_is_row_product says so (gemv.c). */
 bool tri_is_row_product(const tri_product *p);
-void tri_row_product(const tri_product *p);
+tr_status tri_row_product(const tri_product *p);
 
 /* Writes elements (o, k), o0 <= o < o0 + count, k0 <= k < k1, to out[(k - k0) width + o - o0]. */
 void tri_pack(const tri_operand *x, int64_t o0, int64_t count, int64_t k0, int64_t k1,
@@ -59,6 +59,9 @@ tri_block tri_block_of(tr_dtype dtype);
 void tri_multiply(const tri_block *block, int64_t rows, int64_t cols, int64_t k, const void *a,
                   int64_t a_row, const int64_t *a_at, const void *b, const int64_t *b_at, void *c,
                   int64_t c_row, bool accumulate);
+
+/* c[i] += x[i] */
+void tri_add_row(const tri_block *block, void *c, const void *x, int64_t count);
 
 /* c = epilogue(c + bias) on a rectangle of c; bias may be NULL. */
 void tri_finish(const tri_block *block, tri_epilogue epilogue, const void *bias, void *c,
