@@ -212,7 +212,7 @@ static void plan_tasks(plan *s)
     } else if (s->is_short) {
         s->task_tiles = s->tiles;
         s->task_panels = tri_even_part(s->panels, least(4, tri_ceil_div(s->panels, 2)));
-        if (p->k * p->n >= 1 << 16 && p->k >= 64) {
+        if (p->k * p->n >= 1 << 13 && p->k >= 64) {
             s->pieces = 2;
             s->piece = tri_ceil_div(p->k, 2);
         }
