@@ -18,7 +18,7 @@
 enum {
     PANEL_BYTES = 1 << 20,  /* of a block of b: half of the second cache */
     SHORT_BYTES = 5 * 1024, /* of a panel of b that all of a short a is multiplied by in turn */
-    SMALL_DEPTH = 64, /* of k: packing b again costs less than fetching the other's rows of c */
+    SMALL_DEPTH = 256, /* of k: packing b again costs less than fetching the other's rows of c */
     INLINE_WORK = 1 << 16, /* multiply-adds below which threads do not pay */
     MOST_PIECES = 16,      /* of k: enough for the threads of a desktop to share evenly */
     SHARED_WORK = 1 << 19, /* multiply-adds that repay a second thread: some microseconds */
