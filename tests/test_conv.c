@@ -68,28 +68,30 @@ static tr_tensor *zero_like(const tr_tensor *t)
     return tr_zeros(TR_F64, tr_shape_of(t));
 }
 
-static int64_t draw_axis(tri_conv *o, int axis, int64_t window, int64_t *in)
+static int64_t draw_axis(tri_conv *o, int axis, int64_t window, int64_t least, int64_t *in)
 {
     o->stride[axis] = draw_between(1, 3);
     o->dilation[axis] = draw_between(1, 3);
     o->pad[axis][0] = draw(4);
     o->pad[axis][1] = draw(4);
     const int64_t reach = (window - 1) * o->dilation[axis] + 1;
-    *in = draw_between(1, 9);
+    *in = draw_between(least, least + 8);
     while (*in + o->pad[axis][0] + o->pad[axis][1] < reach) (*in)++;
     return (*in + o->pad[axis][0] + o->pad[axis][1] - reach) / o->stride[axis] + 1;
 }
 
+/* One in ten is large enough to be cut into tasks. */
 static sizes draw_sizes(tri_conv *o)
 {
+    const bool large = draw(10) == 0;
     sizes z = { .n = draw(30) ? draw_between(1, 3) : 0,
                 .kh = draw_between(1, 4),
                 .kw = draw_between(1, 4) };
-    z.oh = draw_axis(o, 0, z.kh, &z.h);
-    z.ow = draw_axis(o, 1, z.kw, &z.w);
+    z.oh = draw_axis(o, 0, z.kh, large ? 14 : 1, &z.h);
+    z.ow = draw_axis(o, 1, z.kw, large ? 14 : 1, &z.w);
     o->groups = draw(3) ? 1 : draw_between(2, 4);
-    z.c = o->groups * (draw(5) ? draw_between(1, 5) : draw_between(14, 40));
-    z.k = o->groups * (draw(5) ? draw_between(1, 5) : draw_between(14, 40));
+    z.c = o->groups * (draw(5) && !large ? draw_between(1, 5) : draw_between(14, 40));
+    z.k = o->groups * (draw(5) && !large ? draw_between(1, 5) : draw_between(14, 40));
     if (draw(8) == 0) { /* depthwise */
         z.c = o->groups = draw_between(1, 40);
         z.k = z.c * draw_between(1, 2);
