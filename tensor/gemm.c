@@ -19,7 +19,9 @@ enum {
     PANEL_BYTES = 1 << 20,  /* of a block of b: half of the second cache */
     SHORT_BYTES = 5 * 1024, /* of a panel of b that all of a short a is multiplied by in turn */
     SMALL_DEPTH = 256, /* of k: packing b again costs less than fetching the other's rows of c */
-    INLINE_WORK = 1 << 16, /* multiply-adds below which threads do not pay */
+    INLINE_WORK = 1 << 16,    /* multiply-adds below which threads do not pay */
+    HALVED_WEIGHTS = 1 << 13, /* elements of b, and rows, that repay two sums for a short a */
+    HALVED_DEPTH = 64,
     MOST_PIECES = 16,      /* of k: enough for the threads of a desktop to share evenly */
     SHARED_WORK = 1 << 19, /* multiply-adds that repay a second thread: some microseconds */
     TASK_WORK = 1 << 15    /* of a task, where they do: enough tasks to share evenly */
@@ -212,8 +214,8 @@ static void plan_tasks(plan *s)
     } else if (s->is_short) {
         s->task_tiles = s->tiles;
         s->task_panels = tri_even_part(s->panels, least(4, tri_ceil_div(s->panels, 2)));
-        if (p->k * p->n >= 1 << 13 && p->k >= 64) {
-            s->pieces = 2;
+        if (p->k * p->n >= HALVED_WEIGHTS && p->k >= HALVED_DEPTH) {
+            s->pieces = 2; /* each thread gets the rows of b that it has updated */
             s->piece = tri_ceil_div(p->k, 2);
         }
     } else if (p->k >= 8 * s->depth && p->m * p->n <= 1 << 18 && p->k > 8 * most(p->m, p->n)) {
