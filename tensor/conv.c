@@ -27,10 +27,10 @@ enum {
     FRAME_BYTES = 1 << 18,  /* aimed at for a frame: an eighth of the second cache */
     FINISH_BYTES = 1 << 14, /* of results that get bias and activation together */
     SLOTS = 32,             /* tasks at most, each with memory for its frame */
-    ITEMS = 16,             /* at least, if that is enough to do and the picture has so many rows */
+    ITEMS = 16,             /* at least, where work and rows of the picture allow */
     PACK_GRAIN = 1 << 14,   /* weights that a task packs at least */
-    RESULT_WORK = 32,
-    IN_PLACE_PIXELS = 1024 /* of all results: fewer do not repay packing the weights */
+    RESULT_WORK = 32,       /* multiply-adds that take as long as to fetch and store a result */
+    IN_PLACE_PIXELS = 1024  /* of all results: fewer do not repay packing the weights */
 };
 
 /* The output pixels of one phase. Offsets count elements. */
@@ -302,7 +302,7 @@ static void plan_few(conv *s)
              2 * tri_ceil_div(columns, half) <= elements * tri_ceil_div(s->out, half);
 }
 
-/* In multiply-adds; to fetch and store a result takes as long as some of them. */
+/* In multiply-adds. Few channels cost as much as a quarter of a block. */
 static double work_of(const conv *s)
 {
     const double k = (double)(s->in * s->h.window * s->w.window) / (double)s->pass_count;

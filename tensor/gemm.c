@@ -119,7 +119,7 @@ static void activate(const tri_block *block, tri_epilogue epilogue, void *c, int
         block->table->f64.unary[unary[epilogue]](count, c, c, NULL);
 }
 
-void tri_add_row(const tri_block *block, void *c, const void *x, int64_t count)
+static void add_row(const tri_block *block, void *c, const void *x, int64_t count)
 {
     if (block->dtype == TR_F32)
         block->table->f32.binary[TRI_B_add](count, c, c, x);
@@ -136,7 +136,7 @@ static void add_short_rows(const tri_block *block, const void *bias, char *c, in
     for (int64_t i = 0; i < count && i < rows; i++)
         memcpy(repeated + i * bytes, bias, (size_t)bytes);
     for (int64_t i = 0; i < rows; i += count)
-        tri_add_row(block, c + i * bytes, repeated, least(count, rows - i) * cols);
+        add_row(block, c + i * bytes, repeated, least(count, rows - i) * cols);
 }
 
 void tri_finish(const tri_block *block, tri_epilogue epilogue, const void *bias, void *c,
@@ -147,12 +147,20 @@ void tri_finish(const tri_block *block, tri_epilogue epilogue, const void *bias,
     if (bias && c_row == cols && cols <= 64)
         add_short_rows(block, bias, c, rows, cols);
     else
-        for (int64_t i = 0; bias && i < rows; i++) tri_add_row(block, row + i * step, bias, cols);
+        for (int64_t i = 0; bias && i < rows; i++) add_row(block, row + i * step, bias, cols);
     if (epilogue == TRI_E_IDENTITY) return;
     if (c_row == cols)
         activate(block, epilogue, c, rows * cols);
     else
         for (int64_t i = 0; i < rows; i++) activate(block, epilogue, row + i * step, cols);
+}
+
+void tri_combine(const tri_block *block, tri_epilogue epilogue, const void *bias, void *c,
+                 const char *parts, int64_t pieces, int64_t step, int64_t n)
+{
+    memcpy(c, parts, (size_t)(n * block->size));
+    for (int64_t i = 1; i < pieces; i++) add_row(block, c, parts + i * step, n);
+    tri_finish(block, epilogue, bias, c, n, 1, n);
 }
 
 /* The operands and the result of one product of the batch. */
@@ -422,12 +430,8 @@ static void combine_body(void *context, int64_t begin, int64_t end)
     for (int64_t row = begin; row < end; row++) {
         tri_product q = select_batch(p, row / p->m);
         char       *c = (char *)q.c + row % p->m * p->c_row * (int64_t)s->size;
-        memcpy(c, s->parts + row * row_bytes, (size_t)row_bytes);
-        for (int64_t piece = 1; piece < s->pieces; piece++) {
-            const void *x = s->parts + (piece * s->batches * p->m + row) * row_bytes;
-            tri_add_row(&s->block, c, x, n);
-        }
-        tri_finish(&s->block, p->epilogue, q.bias, c, p->c_row, 1, n);
+        tri_combine(&s->block, p->epilogue, q.bias, c, s->parts + row * row_bytes, s->pieces,
+                    s->batches * p->m * row_bytes, n);
     }
 }
 

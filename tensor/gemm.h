@@ -60,12 +60,14 @@ void tri_multiply(const tri_block *block, int64_t rows, int64_t cols, int64_t k,
                   int64_t a_row, const int64_t *a_at, const void *b, const int64_t *b_at, void *c,
                   int64_t c_row, bool accumulate);
 
-/* c[i] += x[i] */
-void tri_add_row(const tri_block *block, void *c, const void *x, int64_t count);
-
 /* c = epilogue(c + bias) on a rectangle of c; bias may be NULL. */
 void tri_finish(const tri_block *block, tri_epilogue epilogue, const void *bias, void *c,
                 int64_t c_row, int64_t rows, int64_t cols);
+
+/* c = epilogue(the sum of the pieces, added in order, + bias): a row of n numbers, whose pieces lie
+ * `step` bytes apart. */
+void tri_combine(const tri_block *block, tri_epilogue epilogue, const void *bias, void *c,
+                 const char *parts, int64_t pieces, int64_t step, int64_t n);
 
 /* Whole-number helpers of the blocking: a / b rounded up, and the size of equal parts of `total` of
  * at most `limit` each. */

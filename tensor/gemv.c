@@ -7,8 +7,6 @@
  * into columns. Read next: gemm.c, kernels_gemv.inc. */
 #include "tensor/gemm.h"
 
-#include <string.h>
-
 enum {
     INLINE_WORK = 1 << 15, /* multiply-adds below which threads do not pay */
     PIECE_ROWS = 64,       /* at least */
@@ -67,9 +65,10 @@ static tr_status multiply_rows(row_product *s)
     s->sums = s->pieces > 1 ? tri_scratch((uint64_t)(s->pieces * bytes)) : p->c;
     if (s->sums == NULL) return tr_status_get();
     tri_parallel_for(s->pieces * s->shares, 1, add_rows, s);
-    if (s->pieces > 1) memcpy(p->c, s->sums, (size_t)bytes);
-    for (int64_t i = 1; i < s->pieces; i++) tri_add_row(&s->block, p->c, s->sums + i * bytes, p->n);
-    tri_finish(&s->block, p->epilogue, p->bias, p->c, p->n, 1, p->n);
+    if (s->pieces > 1)
+        tri_combine(&s->block, p->epilogue, p->bias, p->c, s->sums, s->pieces, bytes, p->n);
+    else
+        tri_finish(&s->block, p->epilogue, p->bias, p->c, p->n, 1, p->n);
     return TR_OK;
 }
 
