@@ -10,18 +10,19 @@
 #include <unistd.h>
 
 /* Setup and teardown of a test that makes files: it works in a folder of its own under /tmp. */
-static char folder[] = "/tmp/tenrec-test-XXXXXX";
+static char folder[64];
 
 static inline void enter_folder(void)
 {
+    snprintf(folder, sizeof folder, "/tmp/tenrec-test-XXXXXX");
     if (mkdtemp(folder) == NULL || chdir(folder) != 0) abort();
 }
 
 static inline void leave_folder(void)
 {
-    char command[64];
+    char command[80];
     snprintf(command, sizeof command, "rm -rf %s", folder);
-    if (chdir("/") != 0 || system(command) != 0) fprintf(stderr, "could not remove %s\n", folder);
+    if (chdir("/") != 0 || system(command) != 0) abort();
 }
 
 static inline void write_file(const char *path, const void *bytes, size_t count)

@@ -1,5 +1,5 @@
 /* suite.h: runs the tests of a program, each in a process of its own, so that one that crashes is
- * named and the others go on. Nothing here limits the time: ctest does. */
+ * named and the others go on. The presets of ctest limit the time. */
 #ifndef TENREC_TESTS_SUITE_H
 #define TENREC_TESTS_SUITE_H
 
