@@ -107,13 +107,10 @@ START_TEST(torch_computes_the_same)
     int         count;
     char        command[1024];
     if (python == NULL) return;
-    FILE *script = fopen("compare.py", "w");
-    ck_assert_ptr_nonnull(script);
-    fputs(compare, script);
-    fclose(script);
+    write_file("compare.py", compare, strlen(compare));
     const tr_model_type *const *types = tr_model_types(&count);
-    size_t used = (size_t)snprintf(command, sizeof command, "OMP_NUM_THREADS=1 %s -B %s %s", python,
-                                   "compare.py", ".");
+    size_t used = (size_t)snprintf(command, sizeof command, "OMP_NUM_THREADS=1 %s -B compare.py .",
+                                   python);
     for (int i = 0; i < count + VARIANTS; i++) {
         const int            v = i - count;
         const char          *name = v < 0 ? module_name(types[i]->name) : variants[v].name;
@@ -201,13 +198,9 @@ START_TEST(layers_of_ones_own)
     ck_assert(write_model("own", &own, NULL));
     const char *python = find_python("torch, numpy");
     if (python == NULL) return;
-    FILE *script = fopen("compare.py", "w");
-    ck_assert_ptr_nonnull(script);
-    fputs(compare, script);
-    fclose(script);
+    write_file("compare.py", compare, strlen(compare));
     char command[300];
-    snprintf(command, sizeof command, "OMP_NUM_THREADS=1 %s -B %s %s own", python, "compare.py",
-             ".");
+    snprintf(command, sizeof command, "OMP_NUM_THREADS=1 %s -B compare.py . own", python);
     ck_assert_int_eq(system(command), 0);
 }
 END_TEST

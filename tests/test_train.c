@@ -27,15 +27,6 @@ static const tr_train_options small = {
     .epochs = EPOCHS, .batch = BATCH, .limit = LIMIT, .val_limit = 40, .seed = 7
 };
 
-static char *read_bytes(const char *dir, const char *name, int64_t *count)
-{
-    char path[200];
-    snprintf(path, sizeof path, "%s/%s", dir, name);
-    char *bytes = tri_read_file(path, 1 << 26, count);
-    ck_assert_msg(bytes != NULL, "%s", tr_error());
-    return bytes;
-}
-
 /* Stops after so many steps. */
 typedef struct stopper {
     int64_t steps, seen;
